@@ -1,0 +1,43 @@
+/**
+ * The one error users meet. Its message reads `subject: rule, received value; remedy`, for example
+ * `neighborList.cutoff: must be positive, received -1; give a length in Å`.
+ */
+export class MdlabError extends Error {
+  override readonly name: string = 'MdlabError';
+  /** A stable word to test for: `EINVALID`, `EFORMAT`, `EINTERRUPTED`, `ENOTFOUND`, `EUNSUPPORTED`, `ENUMERIC`. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Throws `EINVALID`: an argument breaks a rule. `received` is shown as code, shortened. */
+export function invalid(subject: string, rule: string, received: unknown, remedy?: string): never {
+  throw new MdlabError('EINVALID', sentence(subject, rule, received, remedy));
+}
+
+/** Throws `EFORMAT`: a file breaks a rule of its format. `where` is a field, line or byte offset. */
+export function malformed(file: string, where: string, rule: string, received?: unknown): never {
+  const got = received === undefined ? '' : `, received ${show(received)}`;
+  throw new MdlabError('EFORMAT', `${file}: ${where}: ${rule}${got}`);
+}
+
+/** Throws `EINVALID` naming the known choices. */
+export function unknownChoice(subject: string, received: unknown, known: readonly string[]): never {
+  return invalid(subject, `must be one of ${known.map((k) => `'${k}'`).join(', ')}`, received);
+}
+
+function sentence(subject: string, rule: string, received: unknown, remedy?: string): string {
+  return `${subject}: ${rule}, received ${show(received)}${remedy ? `; ${remedy}` : ''}`;
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${(value as Float64Array).length})`;
+  if (Array.isArray(value)) return `array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return value.constructor?.name ?? 'object';
+  return String(value);
+}

@@ -1,0 +1,3 @@
+/** Every public name of mdlab, and nothing else. */
+export { MdlabError } from './errors.js';
+export * from './structure/index.js';

@@ -1,0 +1,63 @@
+/** The only file that touches the native addon: finds it, loads it once, and types what it exports. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MdlabError } from './errors.js';
+
+/** Systems evaluated together, as native code reads them. */
+export interface NativeBatch {
+  /** (systems+1): first atom of each system. */
+  offsets: Int32Array;
+  /** (atoms,3) Å. */
+  positions: Float64Array;
+  /** (atoms). */
+  types: Int32Array;
+  /** (systems,9) lattice rows, Å. */
+  boxes: Float64Array;
+  /** (systems,3) 0 or 1. */
+  periodic: Uint8Array;
+}
+
+declare const potentialBrand: unique symbol;
+/** An opaque native potential; freed when collected. */
+export interface NativePotential {
+  readonly [potentialBrand]: true;
+}
+
+/** What native/binding exports, one block per binding file. */
+export interface Addon {
+  // core.cpp
+  threads(): number;
+  setThreads(count: number): void;
+  requestCancel(): void;
+  clearCancel(): void;
+  memory(): { bytes: number; peak: number };
+  resetPeak(): void;
+  philox(counter: Uint32Array, keyLow: number, keyHigh: number): Uint32Array;
+  buildInfo(): { compiler: string; simd: string };
+}
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Path of the built addon, as setup recorded it. @throws ENOTFOUND when it is not built */
+export function addonPath(): string {
+  const record = join(root, 'build', 'addon.json');
+  if (existsSync(record)) {
+    const { path } = JSON.parse(readFileSync(record, 'utf8')) as { path: string };
+    const file = join(root, path);
+    if (existsSync(file)) return file;
+  }
+  throw new MdlabError(
+    'ENOTFOUND',
+    `native addon: not built, looked for ${record}; run \`npm run setup\` in ${root}`,
+  );
+}
+
+let loaded: Addon | undefined;
+
+/** The addon, loaded on first use. */
+export function native(): Addon {
+  loaded ??= createRequire(import.meta.url)(addonPath()) as Addon;
+  return loaded;
+}

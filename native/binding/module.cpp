@@ -1,0 +1,12 @@
+#include "binding/binding.h"
+
+namespace mdlab::binding {
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  exportCore(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(mdlab, initialise)
+
+}  // namespace mdlab::binding

@@ -1,0 +1,30 @@
+#pragma once
+#include <span>
+
+#include "neighbors/neighbor-list.h"
+#include "system/batch.h"
+
+namespace mdlab {
+
+// Where an evaluation adds its results; the caller zeroes them first.
+struct Evaluation {
+  std::span<double> energy;  // (systems) eV
+  std::span<double> forces;  // (atoms,3) eV/Å; empty: not wanted
+  std::span<double> virial;  // (systems,3,3) eV, W = −dE/dε = Σ_pairs d ⊗ f (f on the atom d points
+                             // to); pressure = (2K + tr W) / 3V; empty: not wanted
+};
+
+// A term of the energy: a model, a prior, or a sum of them. Not safe for two threads at once (owns
+// its workspace).
+class Potential {
+ public:
+  virtual ~Potential() = default;
+  // Å; 0 when no neighbour list is needed.
+  virtual double cutoff() const = 0;
+  // Adds energy, forces and virial of every system. `list` (built for at least cutoff()) may be
+  // null only when cutoff() is 0. Throws Cancelled between stages when asked to stop,
+  // Error(ENUMERIC) naming the first system whose energy or force is not finite.
+  virtual void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) = 0;
+};
+
+}  // namespace mdlab
