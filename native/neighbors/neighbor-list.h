@@ -33,4 +33,38 @@ struct Exclusions {
   std::span<const std::int32_t> column;    // sorted within a row
 };
 
+// Builds the list in O(atoms) with cells. Throws Error(EINVALID) for a non-positive cutoff, a box
+// without volume in a periodic direction, a non-finite position (naming atom and system), or more
+// than 2^31-1 images of one row.
+void buildNeighborList(const Batch& batch, double cutoff, double skin, const Exclusions& exclusions,
+                       NeighborList& out);
+
+// The O(atoms²) twin: plain loops over all pairs and images, the oracle of the one above. Same
+// order, same result.
+void buildNeighborListReference(const Batch& batch, double cutoff, double skin,
+                                const Exclusions& exclusions, NeighborList& out);
+
+// A list kept across steps: rebuilt when an atom has moved more than half the skin, or a box has
+// changed, since the last build. A resumed run that builds at builtAt() gets the same list, hence
+// the same sums, bit for bit.
+class VerletList {
+ public:
+  VerletList(double cutoff, double skin) : cutoff_(cutoff), skin_(skin) {}
+
+  // The list for these positions: the one at hand while it is valid, else a new one.
+  const NeighborList& update(const Batch& batch);
+  // Builds at these positions regardless (used to resume from stored builtAt() positions).
+  const NeighborList& rebuild(const Batch& batch);
+
+  std::span<const double> builtAt() const { return builtAt_.span(); }  // (atoms,3) Å
+  std::int64_t rebuilds() const { return rebuilds_; }
+
+ private:
+  double cutoff_, skin_;
+  NeighborList list_;
+  Buffer<double> builtAt_;
+  Buffer<double> builtBoxes_;
+  std::int64_t rebuilds_ = 0;
+};
+
 }  // namespace mdlab
