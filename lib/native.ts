@@ -36,6 +36,15 @@ export interface Addon {
   resetPeak(): void;
   philox(counter: Uint32Array, keyLow: number, keyHigh: number): Uint32Array;
   buildInfo(): { compiler: string; simd: string };
+  // neighbors.cpp
+  neighborList(
+    batch: NativeBatch,
+    cutoff: number,
+    skin: number,
+    exclusionStart: Int32Array | null,
+    exclusionColumn: Int32Array | null,
+    pairs: boolean,
+  ): { rowStart: Float64Array; column: Int32Array; shift: Int16Array };
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -44,5 +44,6 @@ BatchArguments batchOf(const Napi::Object& object);
 
 // One function per binding file adds its exports; module.cpp lists them.
 void exportCore(Napi::Env env, Napi::Object exports);
+void exportNeighbors(Napi::Env env, Napi::Object exports);
 
 }  // namespace mdlab::binding

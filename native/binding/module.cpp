@@ -4,6 +4,7 @@ namespace mdlab::binding {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportCore(env, exports);
+  exportNeighbors(env, exports);
   return exports;
 }
 

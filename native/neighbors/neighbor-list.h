@@ -26,16 +26,17 @@ struct NeighborList {
   std::int64_t edges() const { return static_cast<std::int64_t>(column.size()); }
 };
 
-// A static list of atom pairs that are left out, as compressed rows over all atoms of the batch,
-// both directions.
+// A static list of atom pairs that are left out in every image, as compressed rows over all atoms
+// of the batch, both directions.
 struct Exclusions {
   std::span<const std::int64_t> rowStart;  // (atoms+1), or empty: none
   std::span<const std::int32_t> column;    // sorted within a row
 };
 
 // Builds the list in O(atoms) with cells. Throws Error(EINVALID) for a non-positive cutoff, a box
-// without volume in a periodic direction, a non-finite position (naming atom and system), or more
-// than 2^31-1 images of one row.
+// without volume in a periodic direction, a non-finite position (naming atom and system), more than
+// 2^31-1 edges, or neighbours more than 32767 boxes apart; nothing that grows with edges has been
+// allocated by then.
 void buildNeighborList(const Batch& batch, double cutoff, double skin, const Exclusions& exclusions,
                        NeighborList& out);
 
@@ -64,6 +65,7 @@ class VerletList {
   NeighborList list_;
   Buffer<double> builtAt_;
   Buffer<double> builtBoxes_;
+  Buffer<std::int32_t> builtOffsets_;
   std::int64_t rebuilds_ = 0;
 };
 

@@ -1,0 +1,58 @@
+#include <cstring>
+
+#include "binding/binding.h"
+#include "neighbors/neighbor-list.h"
+
+namespace mdlab::binding {
+namespace {
+
+// A typed array that owns the buffer; nothing is copied.
+template <class Array, class T>
+Array adopt(Napi::Env env, Buffer<T>&& buffer, std::size_t numbersPerValue) {
+  const std::size_t count = buffer.size();
+  if (count == 0) return Array::New(env, 0);
+  auto* owned = new Buffer<T>(std::move(buffer));
+  auto memory = Napi::ArrayBuffer::New(
+      env, owned->data(), count * sizeof(T), [](Napi::Env, void*, Buffer<T>* b) { delete b; },
+      owned);
+  return Array::New(env, count * numbersPerValue, memory, 0);
+}
+
+// 64-bit integers below 2^53 as JavaScript's numbers.
+Napi::Float64Array numbers(Napi::Env env, std::span<const std::int64_t> values) {
+  auto out = Napi::Float64Array::New(env, values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) out[i] = static_cast<double>(values[i]);
+  return out;
+}
+
+// neighborList(batch, cutoff, skin, exclusionStart | null, exclusionColumn | null, pairs: boolean)
+//   -> {rowStart: Float64Array, column: Int32Array, shift: Int16Array}
+Napi::Value jsNeighborList(const Napi::CallbackInfo& info) {
+  const auto args = batchOf(info[0].As<Napi::Object>());
+  const double cutoff = info[1].ToNumber().DoubleValue(), skin = info[2].ToNumber().DoubleValue();
+  const auto start = ints(info[3], "neighborList.exclusionStart");
+  const auto column = ints(info[4], "neighborList.exclusionColumn");
+  if (!start.empty() && start.size() != std::size_t(args.batch.atoms()) + 1)
+    invalid("neighborList.exclusionStart: must have one entry per atom and one more");
+  Buffer<std::int64_t> rowStart(start.size());
+  std::copy(start.begin(), start.end(), rowStart.data());
+  for (std::size_t i = 0; i < start.size(); ++i)
+    if (start[i] < (i ? start[i - 1] : 0) || std::size_t(start[i]) > column.size())
+      invalid("neighborList.exclusionStart: must not decrease and stay within exclusionColumn");
+  NeighborList list;
+  (info[5].ToBoolean() ? buildNeighborListReference : buildNeighborList)(
+      args.batch, cutoff, skin, {rowStart.span(), column}, list);
+  auto out = Napi::Object::New(info.Env());
+  out.Set("rowStart", numbers(info.Env(), list.rowStart.span()));
+  out.Set("column", adopt<Napi::Int32Array>(info.Env(), std::move(list.column), 1));
+  out.Set("shift", adopt<Napi::Int16Array>(info.Env(), std::move(list.shift), 3));
+  return out;
+}
+
+}  // namespace
+
+void exportNeighbors(Napi::Env env, Napi::Object exports) {
+  exports.Set("neighborList", Napi::Function::New<Guarded<jsNeighborList>>(env, "neighborList"));
+}
+
+}  // namespace mdlab::binding
