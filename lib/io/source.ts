@@ -12,7 +12,7 @@ export interface ByteSource {
    * A fresh copy of `length` bytes from `offset`, 8-byte aligned in its own buffer.
    * @throws EFORMAT naming `what` when the file ends before; nothing is allocated then
    */
-  read(offset: number, length: number, what: string): Uint8Array<ArrayBuffer>;
+  read(offset: number, length: number, what: string): Uint8Array;
   close(): void;
 }
 

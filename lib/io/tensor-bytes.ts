@@ -25,7 +25,7 @@ export function elements(shape: readonly number[]): number {
 }
 
 /** Element values of `bytes`, which must start at a multiple of the element size in its buffer. */
-export function fromBytes(bytes: Uint8Array<ArrayBuffer>, dtype: DType): Tensor['data'] {
+export function fromBytes(bytes: Uint8Array, dtype: DType): Tensor['data'] {
   const n = bytes.length / itemSize[dtype];
   const { buffer, byteOffset } = bytes;
   switch (dtype) {

@@ -10,7 +10,7 @@ export interface Storage {
   readonly kind: 'storage';
   /** Undefined for untyped bytes: the tensor names its type. */
   readonly dtype: DType | undefined;
-  bytes(): Uint8Array<ArrayBuffer>;
+  bytes(): Uint8Array;
 }
 
 const storageTypes: Readonly<Record<string, DType | undefined>> = {
@@ -62,7 +62,7 @@ export class TensorBuilder {
     const dtype = storageTypes[type];
     const want = this.whole(count, `storage ${key} size`) * (dtype ? itemSize[dtype] : 1);
     if (data.size < want) this.reader.fail(`storage data/${key} must hold ${want} bytes`, data.size);
-    let bytes: Uint8Array<ArrayBuffer> | undefined;
+    let bytes: Uint8Array | undefined;
     return {
       kind: 'storage',
       dtype,
@@ -210,7 +210,7 @@ function gather(
   shape: readonly number[],
   stride: readonly number[],
   count: number,
-): Uint8Array<ArrayBuffer> {
+): Uint8Array {
   const out = new Uint8Array(count * item);
   const index = shape.map(() => 0);
   let from = offset;

@@ -11,7 +11,7 @@ import type { ByteSource } from './source.js';
 export interface ZipEntry {
   readonly name: string;
   readonly size: number;
-  read(): Uint8Array<ArrayBuffer>;
+  read(): Uint8Array;
 }
 
 export interface ZipOptions {
@@ -157,7 +157,7 @@ interface EntryFacts {
   crc: number;
 }
 
-function readEntry(source: ByteSource, e: EntryFacts, budget: { left: number }): Uint8Array<ArrayBuffer> {
+function readEntry(source: ByteSource, e: EntryFacts, budget: { left: number }): Uint8Array {
   const where = `zip entry '${e.name}' at byte ${e.offset}`;
   const local = new DataView(source.read(e.offset, 30, where).buffer);
   if (local.getUint32(0, true) !== localSignature)
@@ -174,12 +174,7 @@ function readEntry(source: ByteSource, e: EntryFacts, budget: { left: number }):
   return bytes;
 }
 
-function unpack(
-  file: string,
-  where: string,
-  packed: Uint8Array<ArrayBuffer>,
-  e: EntryFacts,
-): Uint8Array<ArrayBuffer> {
+function unpack(file: string, where: string, packed: Uint8Array, e: EntryFacts): Uint8Array {
   if (e.method === 0) {
     if (packed.length !== e.size) malformed(file, where, `must hold ${e.size} bytes`, packed.length);
     return packed;
