@@ -1,4 +1,5 @@
 /** Every public name of mdlab, and nothing else. */
+export { type Appearance, appearance, beads, type Element, element, elements } from './elements.js';
 export { MdlabError } from './errors.js';
 export * from './io/index.js';
 export * from './structure/index.js';
