@@ -1,4 +1,33 @@
 #!/usr/bin/env node
-import { MdlabError } from '../lib/index.js';
+/** `mdlab COMMAND …`: one file per command under commands/. */
+import { MdlabError } from '../lib/errors.js';
 
-throw new MdlabError('EUNSUPPORTED', `mdlab ${process.argv[2] ?? ''}: not built yet`);
+interface Command {
+  help: string;
+  /** @returns the exit code */
+  run(args: string[]): Promise<number>;
+}
+
+const commands: Record<string, () => Promise<Command>> = {
+  run: () => import('./commands/run.js'),
+};
+
+async function main([name, ...args]: string[]): Promise<number> {
+  const load = commands[name ?? ''];
+  if (load) return (await load()).run(args);
+  const all = await Promise.all(Object.values(commands).map((c) => c()));
+  console.log(all.map((c) => c.help).join('\n\n'));
+  if (!name || name === 'help' || name === '--help' || name === '-h') return 0;
+  throw new MdlabError(
+    'EINVALID',
+    `mdlab: no command '${name}'; known are ${Object.keys(commands).join(', ')}`,
+  );
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (e) {
+  const usage = String((e as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS');
+  console.error(e instanceof MdlabError || usage ? (e as Error).message : e);
+  process.exitCode = usage ? 2 : 1;
+}

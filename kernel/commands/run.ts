@@ -1,0 +1,109 @@
+/** `mdlab run`: a notebook from the command line. */
+
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import { invalid, MdlabError } from '../../lib/errors.js';
+import { type Notebook, writeAtomically } from '../notebook.js';
+import { type CellProgress, runNotebook } from '../runner.js';
+
+export const help = `mdlab run NOTEBOOK [options]   run a notebook without Jupyter
+  -p, --parameter NAME=VALUE   set a variable declared in the cell tagged 'parameters'; may be repeated
+  -o, --output OUT.ipynb       write the executed notebook there (default: NOTEBOOK's name with .out.ipynb,
+                               or not at all where --html is given)
+      --html [OUT.html]        write a page of it (default: the output's name with .html)
+      --timeout SECONDS        interrupt a cell that runs longer
+      --allow-errors           go on after a failing cell
+      --folder FOLDER          where cells run (default: the notebook's folder)
+  Stops at the first failing cell with exit code 1, interrupted with 130; what was done so far is written.`;
+
+/** @returns the exit code */
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: withHtmlDefault(args),
+    allowPositionals: true,
+    options: {
+      parameter: { type: 'string', short: 'p', multiple: true },
+      output: { type: 'string', short: 'o' },
+      html: { type: 'string' },
+      timeout: { type: 'string' },
+      'allow-errors': { type: 'boolean' },
+      folder: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) return print(help);
+  const file = positionals[0];
+  if (!file || positionals.length > 1)
+    throw new MdlabError('EINVALID', `mdlab run: takes one notebook, received ${positionals.length}`);
+  const stem = file.replace(/\.ipynb$/, '');
+  const output = values.output ?? (values.html === undefined ? `${stem}.out.ipynb` : undefined);
+  const html = values.html === '' ? `${(values.output ?? file).replace(/\.ipynb$/, '')}.html` : values.html;
+  const abort = new AbortController();
+  const onSignal = (): void => abort.abort();
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const result = await runNotebook(file, {
+    parameters: parameters(values.parameter ?? []),
+    output,
+    timeout: values.timeout === undefined ? undefined : seconds(values.timeout),
+    allowErrors: values['allow-errors'],
+    folder: values.folder,
+    signal: abort.signal,
+    onCell: printProgress,
+  });
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  if (html) await writeHtml(html, result.notebook, basename(stem));
+  for (const written of [output, html]) if (written) console.log(written);
+  const end = result.interrupted ? 'interrupted' : result.error ? 'failed' : 'done';
+  console.error(`${end} after ${result.seconds.toFixed(1)} s`);
+  if (result.interrupted) return 130;
+  return result.error && !values['allow-errors'] ? 1 : 0;
+}
+
+function print(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+/** `--html` alone means a default name: parseArgs knows no optional values. */
+function withHtmlDefault(args: string[]): string[] {
+  return args.map((a, i) => {
+    if (a !== '--html') return a;
+    const next = args[i + 1];
+    return next?.endsWith('.html') ? a : '--html=';
+  });
+}
+
+function parameters(given: string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const at = text.indexOf('=');
+      if (at <= 0) invalid('-p', 'must be NAME=VALUE', text);
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) invalid('--timeout', 'must be a positive number of seconds', text);
+  return value;
+}
+
+function printProgress({ index, count, source, seconds, error }: CellProgress): void {
+  const line = source.trim().split('\n')[0]!.slice(0, 70);
+  const place = `${String(index).padStart(String(count).length)}/${count}`;
+  if (seconds === undefined) {
+    if (process.stderr.isTTY) process.stderr.write(`${place}           ${line}\r`);
+    return;
+  }
+  console.error(`${place} ${seconds.toFixed(2).padStart(7)} s  ${line}`);
+  if (error) console.error(error.traceback.join('\n'));
+}
+
+async function writeHtml(file: string, notebook: Notebook, title: string): Promise<void> {
+  const module = new URL('../html.js', import.meta.url).href;
+  const { notebookToHtml } = (await import(module)) as {
+    notebookToHtml(notebook: Notebook, options: { title: string }): string | Promise<string>;
+  };
+  writeAtomically(file, await notebookToHtml(notebook, { title }));
+}

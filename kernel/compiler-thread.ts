@@ -1,0 +1,90 @@
+/** The compiler in a thread of its own: loading TypeScript and checking a cell take long, and sockets and outputs must not wait. */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import type { Compilation, Compiler, CompletionReply } from './compiler.js';
+import type { CompletenessReply } from './completeness.js';
+
+type Method = 'compile' | 'complete' | 'inspect' | 'isComplete';
+
+/** The Compiler's methods, from another thread. */
+export class CompilerThread {
+  private readonly worker: Worker;
+  private readonly pending = new Map<number, { resolve(v: unknown): void; reject(e: Error): void }>();
+  private calls = 0;
+  private failure: Error | undefined;
+
+  constructor(folder: string) {
+    this.worker = new Worker(new URL(import.meta.url), { workerData: { compilerFolder: folder } });
+    this.worker.on('message', (m: { call: number; value?: unknown; error?: string }) => {
+      const p = this.pending.get(m.call);
+      this.pending.delete(m.call);
+      if (!p) return;
+      if (m.error === undefined) p.resolve(m.value);
+      else p.reject(new Error(m.error));
+    });
+    this.worker.on('error', (e) => this.fail(e));
+    this.worker.on('exit', () => this.fail(new Error('the compiler has ended')));
+  }
+
+  compile(declarations: string, source: string, label: string): Promise<Compilation> {
+    return this.call('compile', [declarations, source, label]) as Promise<Compilation>;
+  }
+
+  complete(declarations: string, code: string, position: number): Promise<CompletionReply> {
+    return this.call('complete', [declarations, code, position]) as Promise<CompletionReply>;
+  }
+
+  inspect(declarations: string, code: string, position: number): Promise<string | undefined> {
+    return this.call('inspect', [declarations, code, position]) as Promise<string | undefined>;
+  }
+
+  isComplete(code: string): Promise<CompletenessReply> {
+    return this.call('isComplete', [code]) as Promise<CompletenessReply>;
+  }
+
+  async close(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private call(method: Method, args: unknown[]): Promise<unknown> {
+    if (this.failure) return Promise.reject(this.failure);
+    const call = ++this.calls;
+    return new Promise((resolve, reject) => {
+      this.pending.set(call, { resolve, reject });
+      this.worker.postMessage({ call, method, args });
+    });
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error;
+    for (const p of this.pending.values()) p.reject(this.failure);
+    this.pending.clear();
+  }
+}
+
+interface Call {
+  call: number;
+  method: Method;
+  args: never[];
+}
+
+async function serve(folder: string): Promise<void> {
+  const calls: Call[] = [];
+  let compiler: Compiler | undefined;
+  const answer = ({ call, method, args }: Call): void => {
+    try {
+      const run = compiler![method] as (...a: never[]) => unknown;
+      parentPort!.postMessage({ call, value: run.apply(compiler, args) });
+    } catch (e) {
+      parentPort!.postMessage({ call, error: String((e as Error).stack ?? e) });
+    }
+  };
+  parentPort!.on('message', (c: Call) => (compiler ? answer(c) : calls.push(c)));
+  const loaded = await import('./compiler.js');
+  compiler = new loaded.Compiler(folder);
+  for (const c of calls) answer(c);
+  // The first check costs far more than later ones: pay for it before anybody asks.
+  if (!calls.length) compiler.compile('', '1', 'warm-up');
+}
+
+const role = workerData as { compilerFolder?: string } | null;
+if (!isMainThread && role?.compilerFolder !== undefined) void serve(role.compilerFolder);

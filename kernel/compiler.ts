@@ -1,0 +1,203 @@
+/** Cells from TypeScript to code the executor runs: check, convert, transform, map. Synchronous; runs in the compiler's thread. */
+import ts from 'typescript';
+import { frame } from './code-frame.js';
+import { type CompletenessReply, isComplete } from './completeness.js';
+import { valueNames } from './declarations.js';
+import { type LineMap, shiftMap, splitInlineMap } from './source-map.js';
+import { addCancelPoints, type CellImport, importOf, parse, transformCell } from './transform.js';
+import { type Converter, createConverter, type Diagnostic } from './typescript.js';
+
+/** A cell ready to run. */
+export interface CompiledCell {
+  code: string;
+  async: boolean;
+  imports: CellImport[];
+  /** Local modules that changed since the last cell, as CommonJS. */
+  modules: CompiledModule[];
+  map: LineMap;
+  /** Declarations that hold after the cell. */
+  declarations: string;
+  /** name -> number of the statement after which it has its value; 0: from the start. */
+  declared: [string, number][];
+}
+
+export interface CompiledModule {
+  /** Absolute path, as the converter names it (`…/x.js` for `…/x.ts`). */
+  path: string;
+  code: string;
+  imports: string[];
+  map: LineMap;
+}
+
+/** Why a cell does not run: the first message, and all of them with their places. */
+export interface CompileFailure {
+  ename: string;
+  evalue: string;
+  traceback: string[];
+}
+
+export type Compilation = { cell: CompiledCell } | { failure: CompileFailure };
+
+export interface CompletionReply {
+  matches: { text: string; type: string }[];
+  /** UTF-16 offsets of what the match replaces. */
+  start: number;
+  end: number;
+}
+
+export class Compiler {
+  private readonly converter: Converter;
+
+  constructor(folder: string) {
+    this.converter = createConverter(folder);
+  }
+
+  /**
+   * @param declarations what earlier cells declared
+   * @param label how the cell is called in messages, e.g. `In[3]`
+   */
+  compile(declarations: string, source: string, label: string): Compilation {
+    const code = withoutExports(source);
+    const converted = this.converter.convert(declarations, code);
+    if (converted.diagnostics.length) return { failure: failureOf(converted.diagnostics, source, label) };
+    const emitted = splitInlineMap(converted.output ?? '');
+    const cell = transformCell(emitted.code, valueNames(declarations), converted.lastExpressionVar);
+    return {
+      cell: {
+        code: cell.code,
+        async: cell.async,
+        imports: cell.imports,
+        modules: (converted.sideOutputs ?? []).map(compileModule),
+        map: withoutPrefixLine(shiftMap(emitted.map, cell.edits)),
+        declarations: converted.declOutput ?? '',
+        declared: [...cell.declared],
+      },
+    };
+  }
+
+  /** @param position UTF-16 offset */
+  complete(declarations: string, code: string, position: number): CompletionReply {
+    const r = this.converter.complete(declarations, code, position);
+    const kinds = new Map(r.original?.entries.map((e) => [e.name, e.kind as string]));
+    const matches = [...new Set(r.candidates)].map((text) => ({ text, type: kinds.get(text) ?? '' }));
+    return { matches, start: r.start, end: r.end };
+  }
+
+  /** Signature and documentation of what stands at a UTF-16 offset, or of the call around it. */
+  inspect(declarations: string, code: string, position: number): string | undefined {
+    for (const at of inspectable(code, position)) {
+      const info = this.converter.inspect(declarations, code, at);
+      if (info?.displayParts?.length) return describe(info);
+    }
+    return undefined;
+  }
+
+  isComplete(code: string): CompletenessReply {
+    return isComplete(code);
+  }
+
+  close(): void {
+    this.converter.close();
+  }
+}
+
+/** A cell's names are the notebook's anyway: `export const x` is `const x`. Lengths and lines stay. */
+function withoutExports(source: string): string {
+  if (!source.includes('export')) return source;
+  const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.ESNext, true, ts.ScriptKind.TS);
+  let out = source;
+  const blank = (from: number, to: number): void => {
+    out = out.slice(0, from) + out.slice(from, to).replace(/[^\n]/g, ' ') + out.slice(to);
+  };
+  for (const s of file.statements) {
+    if (ts.canHaveModifiers(s))
+      for (const m of ts.getModifiers(s) ?? [])
+        if (m.kind === ts.SyntaxKind.ExportKeyword || m.kind === ts.SyntaxKind.DefaultKeyword)
+          blank(m.getStart(), m.end);
+    if (ts.isExportDeclaration(s) && !s.moduleSpecifier) blank(s.getStart(), s.end);
+  }
+  return out;
+}
+
+/** The converter puts one line before the cell. */
+function withoutPrefixLine(map: LineMap): LineMap {
+  return map.map((triples) => triples.map((n, i) => (i % 3 === 1 ? n - 1 : n)));
+}
+
+function compileModule(side: { path: string; data: string }): CompiledModule {
+  const emitted = splitInlineMap(side.data);
+  const { code, edits, runtime } = addCancelPoints(emitted.code);
+  const imports = parse(emitted.code).statements.flatMap((s) => {
+    if (ts.isImportDeclaration(s)) return [importOf(s).specifier];
+    const from = ts.isExportDeclaration(s) ? s.moduleSpecifier : undefined;
+    return from ? [(from as ts.StringLiteral).text] : [];
+  });
+  const { outputText } = ts.transpileModule(code, {
+    fileName: 'module.js',
+    compilerOptions: {
+      module: ts.ModuleKind.CommonJS,
+      target: ts.ScriptTarget.ES2022,
+      esModuleInterop: true,
+      inlineSourceMap: true,
+    },
+  });
+  const outer = splitInlineMap(outputText);
+  const inner = shiftMap(emitted.map, edits);
+  const names = `const { wait: ${runtime.wait}, iterate: ${runtime.iterate}, dynamicImport: ${runtime.dynamicImport}, stop: ${runtime.stop}, interrupt: ${runtime.interrupt}, cell: ${runtime.cell} } = arguments[5];`;
+  return {
+    path: side.path,
+    code: `${names}\n${outer.code}`,
+    imports,
+    map: [[], ...composed(outer.map, inner)],
+  };
+}
+
+/** outer after inner: generated -> middle -> source. */
+function composed(outer: LineMap, inner: LineMap): LineMap {
+  return outer.map((triples) => {
+    const out: number[] = [];
+    for (let i = 0; i < triples.length; i += 3) {
+      const line = inner[triples[i + 1]!] ?? [];
+      let k = 0;
+      while (k + 3 < line.length && line[k + 3]! <= triples[i + 2]!) k += 3;
+      if (line.length) out.push(triples[i]!, line[k + 1]!, line[k + 2]!);
+    }
+    return out;
+  });
+}
+
+function failureOf(diagnostics: Diagnostic[], source: string, label: string): CompileFailure {
+  const own = diagnostics.filter((d) => d.category === ts.DiagnosticCategory.Error);
+  const shown = own.length ? own : diagnostics;
+  const traceback = shown.map((d) => {
+    const where = `${d.fileName ?? label}:${d.start.line + 1}:${d.start.character + 1}`;
+    const text = `${where} - error TS${d.code}: ${d.messageText}`;
+    if (d.fileName) return text;
+    const width = d.end.line === d.start.line ? d.end.character - d.start.character : 1;
+    return `${text}\n${frame(source, d.start.line, d.start.character, width)}`;
+  });
+  const evalue = shown[0]!.messageText;
+  return { ename: 'TypeScriptError', evalue, traceback: [`TypeScriptError: ${evalue}`, ...traceback] };
+}
+
+/** Places worth looking at, best first: the cursor, just before it, and the function whose arguments it stands in. */
+function inspectable(code: string, position: number): number[] {
+  const places = [position, position - 1].filter((p) => p >= 0 && /[\w$\u0080-\uffff]/.test(code[p] ?? ''));
+  const file = ts.createSourceFile('cell.ts', code, ts.ScriptTarget.ESNext, true, ts.ScriptKind.TS);
+  const callees: number[] = [];
+  (function visit(node: ts.Node): void {
+    if (node.pos > position || node.end < position) return;
+    if ((ts.isCallExpression(node) || ts.isNewExpression(node)) && node.expression.end <= position)
+      callees.unshift(node.expression.end - 1);
+    ts.forEachChild(node, visit);
+  })(file);
+  return [...places, ...callees];
+}
+
+/** Signature first, then the documentation and its tags. */
+function describe(info: ts.QuickInfo): string {
+  const text = (parts: readonly { text: string }[] | undefined): string =>
+    (parts ?? []).map((p) => p.text).join('');
+  const tags = (info.tags ?? []).map((t) => `@${t.name} ${text(t.text)}`.trim());
+  return [text(info.displayParts), text(info.documentation), tags.join('\n')].filter(Boolean).join('\n\n');
+}

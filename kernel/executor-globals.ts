@@ -1,0 +1,57 @@
+/** Puts the functions declared in globals.ts into the executor. */
+import { bundle } from './display.js';
+import type { DisplayHandle, DisplayOptions, RichText } from './globals.js';
+import type { MimeBundle, Output } from './wire.js';
+
+const richDisplay = Symbol.for('Jupyter.display');
+const progressSink = Symbol.for('mdlab.progress');
+
+let made = 0;
+
+/** @param track keeps a cell open until what it shows has been drawn */
+export function installGlobals(emit: (output: Output) => void, track: (shown: Promise<void>) => void): void {
+  const send = (value: unknown, raw: boolean, id: string, update: boolean): void => {
+    const type = update ? 'update_display_data' : 'display_data';
+    const put = (data: MimeBundle): void => {
+      if (Object.keys(data).length) emit({ type, data, metadata: {}, id });
+    };
+    const drawn = raw ? (value as MimeBundle) : bundle(value);
+    if (drawn instanceof Promise) track(drawn.then(put));
+    else put(drawn);
+  };
+
+  const display = (value: unknown, options: DisplayOptions = {}): DisplayHandle => {
+    const id = options.id ?? `mdlab-display-${process.pid}-${++made}`;
+    send(value, options.raw ?? false, id, options.update ?? false);
+    const handle: DisplayHandle = { id, update: (next) => send(next, options.raw ?? false, id, true) };
+    // As a cell's last expression it has nothing to add to what it shows.
+    return Object.defineProperty(handle, richDisplay, { value: () => ({}) });
+  };
+
+  const tag =
+    (type: string) =>
+    (strings: TemplateStringsArray, ...values: unknown[]): RichText => {
+      const text = String.raw({ raw: strings }, ...values);
+      const rich = { type, text };
+      return Object.defineProperty(rich, richDisplay, {
+        value: () => ({ [type]: text, 'text/plain': text }),
+      });
+    };
+
+  const shownProgress = new Set<string>();
+  const progress = {
+    show(state: { id: string }): void {
+      send(state, false, state.id, shownProgress.has(state.id));
+      shownProgress.add(state.id);
+    },
+  };
+
+  Object.assign(globalThis, {
+    display,
+    clearOutput: (wait = false) => emit({ type: 'clear_output', wait }),
+    md: tag('text/markdown'),
+    html: tag('text/html'),
+    svg: tag('image/svg+xml'),
+    [progressSink]: progress,
+  });
+}

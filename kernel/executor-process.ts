@@ -1,0 +1,199 @@
+/** The executor seen from the parent: starts it, gives it cells, interrupts it, notices its death, starts it again. */
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import { fileURLToPath } from 'node:url';
+import {
+  type CellError,
+  EventReader,
+  type ExecutorEvent,
+  endMarker,
+  type MimeBundle,
+  type Output,
+  type RunCommand,
+} from './wire.js';
+
+export interface CellOutcome {
+  error?: CellError;
+  result?: MimeBundle;
+  completed: number;
+  /** The process died: every variable is gone. */
+  lost?: boolean;
+}
+
+interface Running {
+  cell: number;
+  resolve: (outcome: CellOutcome) => void;
+  done?: CellOutcome;
+  /** Streams whose end marker has not come yet. */
+  open: Set<string>;
+}
+
+const executorFile = fileURLToPath(new URL('./executor.js', import.meta.url));
+/** After the process is gone, how long its pipes may still hold output (a grandchild can keep them open), ms. */
+const drain = 300;
+
+export class ExecutorProcess {
+  private child: ChildProcess;
+  private running: Running | undefined;
+  private last = 0;
+  private forced = false;
+  private closed = false;
+
+  constructor(
+    private readonly folder: string,
+    private readonly onOutput: (cell: number, output: Output) => void,
+  ) {
+    this.child = this.start();
+  }
+
+  /** Runs one cell; cells are numbered upwards. Never rejects. */
+  run(command: RunCommand): Promise<CellOutcome> {
+    return new Promise((resolve) => {
+      this.running = { cell: command.cell, resolve, open: new Set(['stdout', 'stderr']) };
+      this.last = command.cell;
+      this.child.send(command, (e) => {
+        if (e && this.running?.cell === command.cell && !this.child.connected) this.child.kill('SIGKILL');
+      });
+    });
+  }
+
+  /** Asks the running cell to stop. */
+  interrupt(cell: number): void {
+    (this.child.stdio[4] as Writable).write(`${cell}\n`);
+  }
+
+  /** Ends the process; the running cell's outcome says that it was interrupted. A fresh process takes over. */
+  restart(): void {
+    this.forced = true;
+    kill(this.child);
+  }
+
+  /** Ends the process and all it started. */
+  async close(): Promise<void> {
+    this.closed = true;
+    const gone = new Promise((resolve) => this.child.once('exit', resolve));
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    kill(this.child);
+    await gone;
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  private start(): ChildProcess {
+    const child = fork(executorFile, [], {
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'ipc'],
+      execArgv: ['--experimental-import-meta-resolve'],
+      // A group of its own: a terminal's Ctrl-C is for the parent, and what the user's code starts can be ended with it.
+      detached: true,
+    });
+    const reader = new EventReader((event) => this.handle(child, event));
+    (child.stdio[3] as Readable).on('data', (chunk: Buffer) => reader.push(chunk));
+    (child.stdio[4] as Writable).on('error', () => {});
+    this.listen(child, 'stdout');
+    this.listen(child, 'stderr');
+    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    child.once('error', () => {});
+    child.once('exit', (code, signal) => {
+      const timeout = new Promise<void>((resolve) => setTimeout(resolve, drain).unref());
+      void Promise.race([ended, timeout]).then(() => this.exited(child, code, signal));
+    });
+    return child;
+  }
+
+  /** Output written by file descriptor: native code and child processes. */
+  private listen(child: ChildProcess, name: 'stdout' | 'stderr'): void {
+    const decoder = new StringDecoder('utf8');
+    let held = '';
+    const put = (text: string): void => {
+      if (text) this.onOutput(this.running?.cell ?? this.last, { type: 'stream', name, text });
+    };
+    child[name]!.on('data', (chunk: Buffer) => {
+      held += decoder.write(chunk);
+      for (;;) {
+        const marker = this.running && endMarker(this.running.cell);
+        const at = marker ? held.indexOf(marker) : -1;
+        if (at < 0) break;
+        put(held.slice(0, at));
+        held = held.slice(at + marker!.length);
+        this.ended(name);
+      }
+      // The beginning of a marker may be all that has come so far.
+      const partial = held.lastIndexOf('\0');
+      const keep = partial >= 0 && held.length - partial < 32 ? partial : held.length;
+      put(held.slice(0, keep));
+      held = held.slice(keep);
+    });
+    child[name]!.on('close', () => put(held));
+  }
+
+  private handle(child: ChildProcess, event: ExecutorEvent): void {
+    if (child !== this.child) return;
+    if (event.type === 'output') this.onOutput(event.cell, event.output);
+    else if (event.type === 'done' && this.running?.cell === event.cell) {
+      const { error, result, completed } = event;
+      this.running.done = { error, result, completed };
+      this.finishWhenComplete();
+    }
+  }
+
+  private ended(stream: string): void {
+    this.running?.open.delete(stream);
+    this.finishWhenComplete();
+  }
+
+  /** A cell is over when it says so and everything written by descriptor has been read. */
+  private finishWhenComplete(): void {
+    const r = this.running;
+    if (!r?.done || r.open.size) return;
+    this.running = undefined;
+    r.resolve(r.done);
+  }
+
+  private exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    if (child !== this.child || this.closed) return;
+    kill(child); // what it started and left behind
+    const running = this.running;
+    const error = this.forced ? interrupted() : deathOf(code, signal);
+    this.running = undefined;
+    this.forced = false;
+    this.child = this.start();
+    if (running) running.resolve({ error, completed: 0, lost: true });
+    else this.onLost?.(error);
+  }
+
+  /** Set by the owner: the process died while no cell ran. */
+  onLost: ((error: CellError) => void) | undefined;
+}
+
+function kill(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL');
+  }
+}
+
+function interrupted(): CellError {
+  const evalue = 'the cell did not stop and its process was ended; all variables are lost';
+  return { ename: 'KeyboardInterrupt', evalue, traceback: [`KeyboardInterrupt: ${evalue}`] };
+}
+
+function deathOf(code: number | null, signal: NodeJS.Signals | null): CellError {
+  const causes: Partial<Record<NodeJS.Signals, string>> = {
+    SIGSEGV: 'native code touched memory that is not its own',
+    SIGABRT: 'native code or the JavaScript heap gave up',
+    SIGKILL: 'perhaps the machine ran out of memory',
+    SIGFPE: 'native code divided integers by zero',
+    SIGILL: 'native code met an instruction this processor lacks',
+    SIGBUS: 'native code touched memory that is not there',
+  };
+  const how = signal ? `by ${signal}` : `with exit code ${code}`;
+  const why = signal ? causes[signal] : 'the code called process.exit';
+  const evalue = `the process that runs the cells ended ${how}${why ? ` (${why})` : ''}; all variables are lost, a new process runs the next cell`;
+  return { ename: 'ExecutorDied', evalue, traceback: [`ExecutorDied: ${evalue}`] };
+}

@@ -1,0 +1,280 @@
+/**
+ * The process that runs cells: user code, the library and its addon, nothing of the Jupyter protocol. The parent sends cells by IPC;
+ * outputs go back on a pipe of their own, written synchronously, so that they are ordered, complete, and visible while code is busy.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
+import vm from 'node:vm';
+import { Worker } from 'node:worker_threads';
+import { addonPath, native } from '../lib/native.js';
+import { bundle } from './display.js';
+import { installGlobals } from './executor-globals.js';
+import { Modules, pick } from './modules.js';
+import { describeError, installStackTraces, registerSource } from './traces.js';
+import {
+  type ExecutorEvent,
+  endMarker,
+  type MimeBundle,
+  type Output,
+  type RunCommand,
+  sendEvent,
+  slot,
+  writeAll,
+} from './wire.js';
+
+/** Thrown into a cell that was asked to stop. */
+class Interrupt extends Error {
+  override readonly name = 'KeyboardInterrupt';
+  constructor() {
+    super('the cell was interrupted');
+  }
+}
+
+/** One run of a cell, as its code and what it leaves behind see it. */
+class Cell {
+  /** Number of declaring statements that have run. */
+  completed = 0;
+  result: unknown;
+  readonly meta: object;
+  interrupted = false;
+  private readonly waiting = new Set<(reason: unknown) => void>();
+  private readonly displays = new Set<Promise<void>>();
+
+  constructor(readonly id: number) {
+    this.meta = { url: pathToFileURL(`${process.cwd()}/cell.ts`).href, dirname: process.cwd() };
+  }
+
+  /** The value, or the interrupt if that comes first. Holds nothing of either afterwards. */
+  wait<T>(value: T): T | Promise<Awaited<T>> {
+    if (this.interrupted || shared[slot.stop]) throw new Interrupt();
+    if (!isThenable(value)) return value;
+    return new Promise((resolve, reject) => {
+      this.waiting.add(reject);
+      Promise.resolve(value).then(
+        (v) => {
+          this.waiting.delete(reject);
+          resolve(v as Awaited<T>);
+        },
+        (e) => {
+          this.waiting.delete(reject);
+          reject(e);
+        },
+      );
+    });
+  }
+
+  interrupt(): void {
+    this.interrupted = true;
+    for (const reject of this.waiting) reject(new Interrupt());
+    this.waiting.clear();
+  }
+
+  /** Something still being shown; the cell is not over before. */
+  track(display: Promise<void>): void {
+    this.displays.add(display);
+    display.finally(() => this.displays.delete(display)).catch(() => {});
+  }
+
+  async settled(): Promise<void> {
+    while (this.displays.size) await this.wait(Promise.allSettled(this.displays));
+  }
+}
+
+const shared = new Int32Array(new SharedArrayBuffer(4 * Object.keys(slot).length));
+const context = new AsyncLocalStorage<Cell>();
+/** Every variable of the notebook. */
+const live: Record<string, unknown> = Object.create(null);
+let current: Cell | undefined;
+let last = 0;
+
+const runtime = {
+  stop: shared,
+  interrupt: (): never => {
+    throw new Interrupt();
+  },
+  wait: (value: unknown): unknown => (context.getStore() ?? current)?.wait(value) ?? value,
+  iterate,
+  dynamicImport: (specifier: string): Promise<unknown> => modules.load({ specifier: String(specifier) }),
+  cell: { meta: { url: pathToFileURL(`${process.cwd()}/`).href } },
+};
+const modules = new Modules(
+  process.cwd(),
+  () => runtime,
+  (file, m) => registerSource(file, { label: file, source: undefined, map: m.map }),
+);
+
+function isThenable(value: unknown): boolean {
+  return (
+    value !== null &&
+    (typeof value === 'object' || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
+}
+
+/** What `for await` runs over, stopped by an interrupt also while it waits; the source is told to finish. */
+function iterate(iterable: unknown): unknown {
+  const source = iterable as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
+  const open = source?.[Symbol.asyncIterator] ?? source?.[Symbol.iterator];
+  if (typeof open !== 'function') return iterable;
+  const iterator = (open as () => AsyncIterator<unknown>).call(source);
+  const cell = context.getStore() ?? current;
+  const guarded = async (step: IteratorResult<unknown> | Promise<IteratorResult<unknown>>) => {
+    try {
+      const r = await (cell ? cell.wait(step) : step);
+      return r.done ? r : { done: false, value: await r.value };
+    } catch (e) {
+      if (e instanceof Interrupt) void Promise.resolve(iterator.return?.()).catch(() => {});
+      throw e;
+    }
+  };
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => guarded(iterator.next()),
+      return: async (value?: unknown) => (await iterator.return?.(value)) ?? { done: true, value },
+    }),
+  };
+}
+
+function emit(output: Output): void {
+  const cell = (context.getStore() ?? current)?.id ?? last;
+  sendEvent({ type: 'output', cell, output });
+}
+
+function captureStreams(): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    const write = (
+      chunk: string | Uint8Array,
+      encoding?: BufferEncoding | (() => void),
+      done?: () => void,
+    ): boolean => {
+      const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
+      if (text) emit({ type: 'stream', name, text });
+      const callback = typeof encoding === 'function' ? encoding : done;
+      if (callback) process.nextTick(callback);
+      return true;
+    };
+    process[name].write = write as typeof process.stdout.write;
+  }
+}
+
+/** The cell's synchronous part runs inside this script, because only a script can be broken by SIGINT. */
+const entry = new vm.Script('globalThis[Symbol.for("mdlab.entry")]()', { filename: 'mdlab-kernel-entry' });
+
+function runBreakable(run: () => unknown): unknown {
+  (globalThis as Record<symbol, unknown>)[Symbol.for('mdlab.entry')] = run;
+  Atomics.store(shared, slot.breakable, 1);
+  try {
+    return entry.runInThisContext({ breakOnSigint: true });
+  } finally {
+    Atomics.store(shared, slot.breakable, 0);
+  }
+}
+
+async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | undefined> {
+  const { compiled } = command;
+  modules.update(compiled.modules);
+  const imported = await cell.wait(Promise.all(compiled.imports.map((i) => modules.load(i))));
+  const file = `cell:${command.cell}`;
+  registerSource(file, { label: command.label, source: command.source, map: compiled.map });
+  const script = new vm.Script(compiled.code, { filename: file, lineOffset: -1 });
+  const run = script.runInThisContext() as (...args: unknown[]) => unknown;
+  const take = (index: number, name: string): unknown => pick(imported[index]!, name);
+  const folder = process.cwd();
+  const { stop, interrupt, wait, dynamicImport } = runtime;
+  const exports = {};
+  const args = [cell, live, stop, interrupt, wait, iterate, dynamicImport, take];
+  const started = runBreakable(() =>
+    run.call(undefined, ...args, modules.require, { exports }, exports, `${folder}/cell.ts`, folder),
+  );
+  if (compiled.async) await cell.wait(started);
+  const shown = cell.result === undefined ? undefined : await cell.wait(bundle(cell.result));
+  await cell.settled();
+  return shown && Object.keys(shown).length ? shown : undefined;
+}
+
+async function runCell(command: RunCommand): Promise<void> {
+  const cell = new Cell(command.cell);
+  const done: ExecutorEvent & { type: 'done' } = { type: 'done', cell: cell.id, completed: 0 };
+  current = cell;
+  last = cell.id;
+  clearCancel();
+  Atomics.store(shared, slot.stop, 0);
+  Atomics.store(shared, slot.running, cell.id);
+  try {
+    if (Atomics.load(shared, slot.cancelled) >= cell.id) throw new Interrupt();
+    const result = await context.run(cell, () => evaluate(cell, command));
+    if (result) done.result = result;
+  } catch (thrown) {
+    const error = asInterrupt(thrown, cell);
+    if (error instanceof Interrupt) cell.interrupt();
+    done.error = describeError(error);
+  }
+  done.completed = cell.completed;
+  Atomics.store(shared, slot.running, 0);
+  Atomics.store(shared, slot.stop, 0);
+  clearCancel();
+  current = undefined;
+  sendEvent(done);
+  writeAll(1, Buffer.from(endMarker(cell.id)));
+  writeAll(2, Buffer.from(endMarker(cell.id)));
+}
+
+/** However the stop came about (flag, SIGINT, native code), the person reads the same. */
+function asInterrupt(thrown: unknown, cell: Cell): unknown {
+  const code = (thrown as { code?: unknown } | null)?.code;
+  const broken = code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
+  const asked = cell.interrupted || Atomics.load(shared, slot.stop) === 1;
+  if (broken || (asked && code === 'EINTERRUPTED')) return new Interrupt();
+  return thrown;
+}
+
+let addon: string | undefined;
+function clearCancel(): void {
+  if (addon) native().clearCancel();
+}
+
+function findAddon(): string | undefined {
+  try {
+    const path = addonPath();
+    native();
+    return path;
+  } catch {
+    return undefined; // Not built, or not loadable: the library's own error says so where it is needed.
+  }
+}
+
+function report(prefix: string, error: unknown): void {
+  if (error instanceof Interrupt) return;
+  const text = error instanceof Error ? describeError(error).traceback.join('\n') : inspect(error);
+  emit({ type: 'stream', name: 'stderr', text: `${prefix}${text}\n` });
+}
+
+function start(): void {
+  installStackTraces();
+  captureStreams();
+  addon = findAddon();
+  const watchdog = new Worker(new URL('./watchdog.js', import.meta.url), {
+    workerData: { shared, addon },
+    stdout: true,
+    stderr: true,
+  });
+  watchdog.on('message', (cell: number) => {
+    if (current?.id === cell) current.interrupt();
+  });
+  watchdog.unref();
+  installGlobals(emit, (display) => (context.getStore() ?? current)?.track(display));
+  process.on('SIGINT', () => {});
+  process.on('uncaughtException', (e) => report('', e));
+  process.on('unhandledRejection', (e) => report('Unhandled rejection: ', e));
+  process.removeAllListeners('warning');
+  process.on('warning', (w) => {
+    if (w.name !== 'ExperimentalWarning') report('', w);
+  });
+  process.on('message', (command: RunCommand) => void runCell(command));
+  sendEvent({ type: 'ready' });
+  // The first cell of most notebooks imports it.
+  setImmediate(() => void modules.load({ specifier: 'mdlab' }).catch(() => {}));
+}
+
+start();

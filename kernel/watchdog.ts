@@ -1,0 +1,49 @@
+/**
+ * A thread beside the user's code that can act while that code keeps the main thread busy. It reads the interrupt pipe and stops
+ * a cell in stages: the flag that loops and awaits look at, together with the addon's own cancel flag, at once; a SIGINT for
+ * JavaScript that looks at no flag a little later. It ends the process when the parent is gone.
+ */
+import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import { interruptFd, slot } from './wire.js';
+
+/** Between the flag and the SIGINT, ms. */
+const patience = 250;
+
+const { shared, addon } = workerData as { shared: Int32Array; addon?: string };
+const native = loadAddon();
+
+function loadAddon(): { requestCancel(): void } | undefined {
+  if (!addon) return undefined;
+  try {
+    return createRequire(import.meta.url)(addon) as { requestCancel(): void };
+  } catch {
+    return undefined;
+  }
+}
+
+function interrupt(cell: number): void {
+  Atomics.store(shared, slot.cancelled, Math.max(cell, Atomics.load(shared, slot.cancelled)));
+  if (Atomics.load(shared, slot.running) !== cell) return;
+  Atomics.store(shared, slot.stop, 1);
+  native?.requestCancel();
+  parentPort!.postMessage(cell);
+  setTimeout(() => {
+    const still = Atomics.load(shared, slot.running) === cell && Atomics.load(shared, slot.breakable) === 1;
+    if (still) process.kill(process.pid, 'SIGINT');
+  }, patience);
+}
+
+const pipe = new Socket({ fd: interruptFd });
+let text = '';
+pipe.on('data', (chunk) => {
+  text += chunk;
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+    interrupt(Number(text.slice(0, end)));
+    text = text.slice(end + 1);
+  }
+});
+pipe.on('error', () => {});
+// The parent is gone: no code of a notebook may outlive it, however busy it is.
+pipe.on('close', () => process.kill(process.pid, 'SIGKILL'));

@@ -1,0 +1,223 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type CellOutput, overwrite, parseNotebook, readNotebook } from '../../kernel/notebook.js';
+import { runNotebook } from '../../kernel/runner.js';
+import { root } from '../tools.js';
+import { sleep, temporaryFolder } from './tools.js';
+
+const folder = temporaryFolder();
+const cli = join(root, 'dist', 'kernel', 'cli.js');
+let made = 0;
+
+interface Cell {
+  source: string | string[];
+  tags?: string[];
+  type?: string;
+}
+
+function notebook(...cells: (string | Cell)[]): string {
+  const file = join(folder, `n${++made}.ipynb`);
+  const all = cells
+    .map((c) => (typeof c === 'string' ? { source: c } : c))
+    .map((c: Cell) => {
+      const code = (c.type ?? 'code') === 'code';
+      const base = {
+        cell_type: c.type ?? 'code',
+        metadata: c.tags ? { tags: c.tags } : {},
+        source: c.source,
+      };
+      return code ? { ...base, execution_count: null, outputs: [] } : base;
+    });
+  writeFileSync(file, JSON.stringify({ nbformat: 4, nbformat_minor: 4, metadata: {}, cells: all }));
+  return file;
+}
+
+const textOf = (outputs: CellOutput[] | undefined): string =>
+  (outputs ?? [])
+    .map((o) =>
+      o.output_type === 'stream'
+        ? o.text
+        : o.output_type === 'error'
+          ? o.evalue
+          : String(o.data['text/plain']),
+    )
+    .join('|');
+
+async function mdlab(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  try {
+    return { code: 0, ...(await promisify(execFile)(process.execPath, [cli, ...args])) };
+  } catch (e) {
+    const { code, stdout, stderr } = e as { code: number; stdout: string; stderr: string };
+    return { code, stdout, stderr };
+  }
+}
+
+test('outputs, counts, ids and metadata are filled in', async () => {
+  const file = notebook(
+    { type: 'markdown', source: ['# a\n', 'b'] },
+    ['console.log(1)\n', 'const x: number = 2'].join(''),
+    '',
+    'x + 1',
+    'console.error("e")',
+  );
+  const { notebook: n, error } = await runNotebook(file);
+  assert.is(error, undefined);
+  const code = n.cells.filter((c) => c.cell_type === 'code');
+  assert.equal(
+    code.map((c) => textOf(c.outputs)),
+    ['1\n', '', '3', 'e\n'],
+  );
+  assert.equal(
+    code.map((c) => c.execution_count),
+    [1, null, 3, 4],
+  );
+  const result = code[2]!.outputs![0]!;
+  assert.is(result.output_type === 'execute_result' && result.execution_count, 3);
+  const about = n.metadata['mdlab'] as { versions: Record<string, string>; seconds: number; status: string };
+  assert.is(about.versions['node'], process.version);
+  assert.ok(about.seconds > 0);
+  assert.is(about.status, 'ok');
+});
+
+test('parameters: typed values behind the tagged cell, seen by functions of that cell', async () => {
+  const file = notebook(
+    {
+      tags: ['parameters'],
+      source:
+        "let replicas = 64; let smoke = false; const name = 'a'; let sizes = [1, 2]; let any: number | string = 1;\nfunction twice() { return replicas * 2 }",
+    },
+    '[replicas, smoke, name, sizes, any, twice()]',
+  );
+  const parameters = { replicas: '8', smoke: 'true', name: '5', sizes: '[3]', any: 'text' };
+  const output = join(folder, 'parameters.ipynb');
+  const { notebook: n } = await runNotebook(file, { parameters, output });
+  assert.is(textOf(n.cells[2]!.outputs), "[ 8, true, '5', [ 3 ], 'text', 16 ]");
+  assert.equal(n.cells[1]!.metadata.tags, ['injected-parameters']);
+  assert.equal(n.cells[1]!.outputs, []);
+  // Run again: the injected cell is replaced, not repeated.
+  const again = await runNotebook(output, { parameters: { replicas: '-1.5e3' } });
+  assert.is(again.notebook.cells.length, 3);
+  assert.is(textOf(again.notebook.cells[2]!.outputs), "[ -1500, false, 'a', [ 1, 2 ], 1, -3000 ]");
+});
+
+test('wrong parameters are refused by name before anything runs', async () => {
+  const file = notebook(
+    { tags: ['parameters'], source: 'let replicas = 64; let smoke = false; let grid = [1]' },
+    'replicas',
+  );
+  const refuse = async (parameters: Record<string, string>, rule: RegExp): Promise<void> => {
+    try {
+      await runNotebook(file, { parameters });
+    } catch (e) {
+      assert.match((e as Error).message, rule);
+      return;
+    }
+    assert.unreachable();
+  };
+  await refuse({ replica: '1' }, /'replica'.*replicas, smoke, grid/);
+  await refuse({ replicas: 'many' }, /'replicas': must be a number, received "many"/);
+  await refuse({ smoke: '1' }, /'smoke': must be true or false/);
+  await refuse({ grid: '[1' }, /'grid': must be JSON/);
+  const none = notebook('1');
+  assert.match((await mdlab('run', none, '-p', 'x=1')).stderr, /no cell tagged 'parameters'/);
+});
+
+test('a failing cell ends the run with 1 and keeps what was done', async () => {
+  const file = notebook(
+    'console.log("first")',
+    'function f() {\n  throw new RangeError("too far");\n}\nf()',
+    'console.log("never")',
+  );
+  const out = join(folder, 'failed.ipynb');
+  const r = await mdlab('run', file, '-o', out);
+  assert.is(r.code, 1);
+  assert.match(r.stderr, /RangeError: too far[\s\S]*In\[2\]:2[\s\S]*> 2 \|/);
+  const cells = readNotebook(out).cells;
+  assert.is(textOf(cells[0]!.outputs), 'first\n');
+  assert.equal(
+    cells[1]!.outputs!.map((o) => o.output_type),
+    ['error'],
+  );
+  assert.equal(cells[2]!.outputs, []);
+  assert.is(JSON.parse(readFileSync(out, 'utf8')).metadata.mdlab.status, 'error');
+  assert.is((await mdlab('run', file, '-o', out, '--allow-errors')).code, 0);
+  assert.is(textOf(readNotebook(out).cells[2]!.outputs), 'never\n');
+});
+
+test('a cell over the time limit is interrupted', async () => {
+  const file = notebook('let n = 0; while (true) n++', '1');
+  const { error, notebook: n } = await runNotebook(file, { timeout: 0.5 });
+  assert.is(error?.ename, 'CellTimeout');
+  assert.is(n.cells[1]!.execution_count, null);
+});
+
+test('an interrupt of the command writes what was done and exits with 130', async () => {
+  const out = join(folder, 'interrupted.ipynb');
+  const file = notebook(
+    'console.log("first")',
+    'console.log("begun"); for (;;) await new Promise((r) => setTimeout(r, 10))',
+    '3',
+  );
+  const child = spawn(process.execPath, [cli, 'run', file, '-o', out], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let seen = '';
+  child.stderr.on('data', (d) => (seen += d));
+  while (!seen.includes('1/3')) await sleep(20);
+  await sleep(300);
+  child.kill('SIGINT');
+  assert.is(await new Promise((resolve) => child.once('exit', resolve)), 130);
+  const cells = readNotebook(out).cells;
+  assert.is(textOf(cells[0]!.outputs), 'first\n');
+  assert.match(textOf(cells[1]!.outputs), /^begun\n\|the cell was interrupted$/);
+  assert.equal(
+    readdirSync(folder).filter((f) => f.endsWith('.new')),
+    [],
+  );
+});
+
+test('cells run in the notebook folder and import from there', async () => {
+  writeFileSync(join(folder, 'local.ts'), 'export const answer: number = 42;\n');
+  writeFileSync(join(folder, 'values.json'), '{"a": [1, 2]}');
+  const file = notebook(
+    "import { answer } from './local'; import values from './values.json'; [process.cwd().length, answer, values.a]",
+  );
+  const { notebook: n, error } = await runNotebook(file);
+  assert.is(error, undefined);
+  assert.is(textOf(n.cells[0]!.outputs), `[ ${folder.length}, 42, [ 1, 2 ] ]`);
+});
+
+test('updates, clearing and carriage returns end as a front end shows them', async () => {
+  const file = notebook(
+    "const h = display('one'); display('two'); clearOutput(true); const bar = display(md`0 %`);",
+    "bar.update(md`100 %`); for (let i = 0; i <= 3; i++) process.stdout.write('\\rstep ' + i); console.log(); display('x', { id: 'shared' }); display('y', { id: 'shared', update: true })",
+  );
+  const { notebook: n } = await runNotebook(file);
+  assert.is(textOf(n.cells[0]!.outputs), '100 %');
+  assert.is(textOf(n.cells[1]!.outputs), "step 3\n|'y'");
+  assert.is(overwrite('abc', '\rx'), 'xbc');
+  assert.is(overwrite('a\nb\r', 'c\n'), 'a\nc\n');
+});
+
+test('files that are no notebooks are refused with their place', async () => {
+  assert.throws(() => parseNotebook('{', 'x.ipynb'), /x\.ipynb: text: must be a notebook/);
+  assert.throws(() => parseNotebook('{"nbformat":3,"cells":[]}', 'x'), /nbformat: must be 4, received 3/);
+  assert.throws(
+    () => parseNotebook('{"nbformat":4,"cells":[{"cell_type":"q"}]}', 'x'),
+    /cells\[0\]\.cell_type/,
+  );
+  assert.throws(
+    () => parseNotebook('{"nbformat":4,"cells":[{"cell_type":"code","source":5}]}', 'x'),
+    /cells\[0\]\.source/,
+  );
+  const r = await mdlab('run', join(folder, 'absent.ipynb'));
+  assert.is(r.code, 1);
+  assert.match(r.stderr, /absent\.ipynb: cannot be read, ENOENT/);
+  assert.not(existsSync(join(folder, 'absent.out.ipynb')));
+});
+
+test.run();
