@@ -25,6 +25,22 @@ export interface NativePotential {
   readonly [potentialBrand]: true;
 }
 
+/** A neighbour list in compressed rows. */
+export interface NativeNeighborList {
+  /** (atoms+1). */
+  rowStart: Float64Array;
+  /** (edges). */
+  column: Int32Array;
+  /** (edges,3); empty where every system is open. */
+  shift: Int16Array;
+}
+
+declare const verletBrand: unique symbol;
+/** An opaque list kept from step to step; freed when collected. */
+export interface NativeVerletList {
+  readonly [verletBrand]: true;
+}
+
 /** What native/binding exports, one block per binding file. */
 export interface Addon {
   // core.cpp
@@ -44,7 +60,9 @@ export interface Addon {
     exclusionStart: Int32Array | null,
     exclusionColumn: Int32Array | null,
     pairs: boolean,
-  ): { rowStart: Float64Array; column: Int32Array; shift: Int16Array };
+  ): NativeNeighborList;
+  verletList(cutoff: number, skin: number): NativeVerletList;
+  verletUpdate(list: NativeVerletList, batch: NativeBatch): NativeNeighborList & { rebuilds: number };
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,4 +1,4 @@
-#include <cstring>
+#include <algorithm>
 
 #include "binding/binding.h"
 #include "neighbors/neighbor-list.h"
@@ -49,9 +49,46 @@ Napi::Value jsNeighborList(const Napi::CallbackInfo& info) {
   return out;
 }
 
+constexpr napi_type_tag verletTag{0x6d646c6162000001ull, 0x7665726c65746c69ull};
+
+// verletList(cutoff, skin) -> handle
+Napi::Value jsVerletList(const Napi::CallbackInfo& info) {
+  auto handle = Napi::External<VerletList>::New(
+      info.Env(),
+      new VerletList(info[0].ToNumber().DoubleValue(), info[1].ToNumber().DoubleValue()),
+      [](Napi::Env, VerletList* list) { delete list; });
+  handle.TypeTag(&verletTag);
+  return handle;
+}
+
+// verletUpdate(handle, batch) -> {rowStart, column, shift, rebuilds}: copies of the list at hand
+Napi::Value jsVerletUpdate(const Napi::CallbackInfo& info) {
+  if (!info[0].IsExternal() || !info[0].As<Napi::External<VerletList>>().CheckTypeTag(&verletTag))
+    invalid("verletUpdate: must be given a list made by verletList");
+  auto* verlet = info[0].As<Napi::External<VerletList>>().Data();
+  const auto args = batchOf(info[1].As<Napi::Object>());
+  const NeighborList& list = verlet->update(args.batch);
+  auto column = Napi::Int32Array::New(info.Env(), list.column.size());
+  std::ranges::copy(list.column.span(), column.Data());
+  auto shift = Napi::Int16Array::New(info.Env(), 3 * list.shift.size());
+  for (std::size_t e = 0; e < list.shift.size(); ++e) {
+    shift[3 * e] = list.shift[e].x;
+    shift[3 * e + 1] = list.shift[e].y;
+    shift[3 * e + 2] = list.shift[e].z;
+  }
+  auto out = Napi::Object::New(info.Env());
+  out.Set("rowStart", numbers(info.Env(), list.rowStart.span()));
+  out.Set("column", column);
+  out.Set("shift", shift);
+  out.Set("rebuilds", static_cast<double>(verlet->rebuilds()));
+  return out;
+}
+
 }  // namespace
 
 void exportNeighbors(Napi::Env env, Napi::Object exports) {
+  exports.Set("verletList", Napi::Function::New<Guarded<jsVerletList>>(env, "verletList"));
+  exports.Set("verletUpdate", Napi::Function::New<Guarded<jsVerletUpdate>>(env, "verletUpdate"));
   exports.Set("neighborList", Napi::Function::New<Guarded<jsNeighborList>>(env, "neighborList"));
 }
 

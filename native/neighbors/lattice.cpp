@@ -133,6 +133,9 @@ std::vector<Lattice> checkedLattices(const Batch& batch, double cutoff, double s
     least += atoms * leastImages(lattices.back(), cutoff + skin);
   }
   if (least > static_cast<double>(maxEdges)) throwTooManyEdges(cutoff + skin, batch.atoms());
+  for (const Lattice& lattice : lattices)
+    for (int k = 0; k < 3; ++k)
+      if (lattice.periodic[k] && cutoff + skin > 32767 * lattice.height[k]) throwShiftOverflow();
   return lattices;
 }
 
