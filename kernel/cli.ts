@@ -9,6 +9,7 @@ interface Command {
 }
 
 const commands: Record<string, () => Promise<Command>> = {
+  kernel: () => import('./commands/kernel.js'),
   run: () => import('./commands/run.js'),
 };
 

@@ -3,7 +3,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import type { Compilation, Compiler, CompletionReply } from './compiler.js';
 import type { CompletenessReply } from './completeness.js';
 
-type Method = 'compile' | 'complete' | 'inspect' | 'isComplete';
+type Method = 'compile' | 'withoutUnset' | 'complete' | 'inspect' | 'isComplete';
 
 /** The Compiler's methods, from another thread. */
 export class CompilerThread {
@@ -27,6 +27,11 @@ export class CompilerThread {
 
   compile(declarations: string, source: string, label: string): Promise<Compilation> {
     return this.call('compile', [declarations, source, label]) as Promise<Compilation>;
+  }
+
+  withoutUnset(after: string, before: string, unset: string[]): Promise<string> {
+    if (!unset.length) return Promise.resolve(after);
+    return this.call('withoutUnset', [after, before, unset]) as Promise<string>;
   }
 
   complete(declarations: string, code: string, position: number): Promise<CompletionReply> {

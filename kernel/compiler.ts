@@ -2,7 +2,7 @@
 import ts from 'typescript';
 import { frame } from './code-frame.js';
 import { type CompletenessReply, isComplete } from './completeness.js';
-import { valueNames } from './declarations.js';
+import { valueNames, withoutUnset } from './declarations.js';
 import { type LineMap, shiftMap, splitInlineMap } from './source-map.js';
 import { addCancelPoints, type CellImport, importOf, parse, transformCell } from './transform.js';
 import { type Converter, createConverter, type Diagnostic } from './typescript.js';
@@ -73,6 +73,11 @@ export class Compiler {
         declared: [...cell.declared],
       },
     };
+  }
+
+  /** See declarations.ts. */
+  withoutUnset(after: string, before: string, unset: string[]): string {
+    return withoutUnset(after, before, new Set(unset));
   }
 
   /** @param position UTF-16 offset */
@@ -185,9 +190,10 @@ function inspectable(code: string, position: number): number[] {
   const places = [position, position - 1].filter((p) => p >= 0 && /[\w$\u0080-\uffff]/.test(code[p] ?? ''));
   const file = ts.createSourceFile('cell.ts', code, ts.ScriptTarget.ESNext, true, ts.ScriptKind.TS);
   const callees: number[] = [];
+  const at = code.slice(0, position).trimEnd().length;
   (function visit(node: ts.Node): void {
-    if (node.pos > position || node.end < position) return;
-    if ((ts.isCallExpression(node) || ts.isNewExpression(node)) && node.expression.end <= position)
+    if (node.pos > at || node.end < at) return;
+    if ((ts.isCallExpression(node) || ts.isNewExpression(node)) && node.expression.end <= at)
       callees.unshift(node.expression.end - 1);
     ts.forEachChild(node, visit);
   })(file);

@@ -22,7 +22,7 @@ export interface CellOutcome {
 }
 
 interface Running {
-  cell: number;
+  run: number;
   resolve: (outcome: CellOutcome) => void;
   done?: CellOutcome;
   /** Streams whose end marker has not come yet. */
@@ -42,25 +42,25 @@ export class ExecutorProcess {
 
   constructor(
     private readonly folder: string,
-    private readonly onOutput: (cell: number, output: Output) => void,
+    private readonly onOutput: (run: number, output: Output) => void,
   ) {
     this.child = this.start();
   }
 
-  /** Runs one cell; cells are numbered upwards. Never rejects. */
+  /** Runs one cell; runs are numbered upwards. Never rejects. */
   run(command: RunCommand): Promise<CellOutcome> {
     return new Promise((resolve) => {
-      this.running = { cell: command.cell, resolve, open: new Set(['stdout', 'stderr']) };
-      this.last = command.cell;
+      this.running = { run: command.run, resolve, open: new Set(['stdout', 'stderr']) };
+      this.last = command.run;
       this.child.send(command, (e) => {
-        if (e && this.running?.cell === command.cell && !this.child.connected) this.child.kill('SIGKILL');
+        if (e && this.running?.run === command.run && !this.child.connected) this.child.kill('SIGKILL');
       });
     });
   }
 
-  /** Asks the running cell to stop. */
-  interrupt(cell: number): void {
-    (this.child.stdio[4] as Writable).write(`${cell}\n`);
+  /** Asks a run to stop. */
+  interrupt(run: number): void {
+    (this.child.stdio[4] as Writable).write(`${run}\n`);
   }
 
   /** Ends the process; the running cell's outcome says that it was interrupted. A fresh process takes over. */
@@ -109,12 +109,12 @@ export class ExecutorProcess {
     const decoder = new StringDecoder('utf8');
     let held = '';
     const put = (text: string): void => {
-      if (text) this.onOutput(this.running?.cell ?? this.last, { type: 'stream', name, text });
+      if (text) this.onOutput(this.running?.run ?? this.last, { type: 'stream', name, text });
     };
     child[name]!.on('data', (chunk: Buffer) => {
       held += decoder.write(chunk);
       for (;;) {
-        const marker = this.running && endMarker(this.running.cell);
+        const marker = this.running && endMarker(this.running.run);
         const at = marker ? held.indexOf(marker) : -1;
         if (at < 0) break;
         put(held.slice(0, at));
@@ -132,8 +132,8 @@ export class ExecutorProcess {
 
   private handle(child: ChildProcess, event: ExecutorEvent): void {
     if (child !== this.child) return;
-    if (event.type === 'output') this.onOutput(event.cell, event.output);
-    else if (event.type === 'done' && this.running?.cell === event.cell) {
+    if (event.type === 'output') this.onOutput(event.run, event.output);
+    else if (event.type === 'done' && this.running?.run === event.run) {
       const { error, result, completed } = event;
       this.running.done = { error, result, completed };
       this.finishWhenComplete();

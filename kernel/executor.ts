@@ -137,8 +137,8 @@ function iterate(iterable: unknown): unknown {
 }
 
 function emit(output: Output): void {
-  const cell = (context.getStore() ?? current)?.id ?? last;
-  sendEvent({ type: 'output', cell, output });
+  const run = (context.getStore() ?? current)?.id ?? last;
+  sendEvent({ type: 'output', run, output });
 }
 
 function captureStreams(): void {
@@ -175,7 +175,7 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
   const { compiled } = command;
   modules.update(compiled.modules);
   const imported = await cell.wait(Promise.all(compiled.imports.map((i) => modules.load(i))));
-  const file = `cell:${command.cell}`;
+  const file = `cell:${command.run}`;
   registerSource(file, { label: command.label, source: command.source, map: compiled.map });
   const script = new vm.Script(compiled.code, { filename: file, lineOffset: -1 });
   const run = script.runInThisContext() as (...args: unknown[]) => unknown;
@@ -194,8 +194,8 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
 }
 
 async function runCell(command: RunCommand): Promise<void> {
-  const cell = new Cell(command.cell);
-  const done: ExecutorEvent & { type: 'done' } = { type: 'done', cell: cell.id, completed: 0 };
+  const cell = new Cell(command.run);
+  const done: ExecutorEvent & { type: 'done' } = { type: 'done', run: cell.id, completed: 0 };
   current = cell;
   last = cell.id;
   clearCancel();
@@ -259,8 +259,8 @@ function start(): void {
     stdout: true,
     stderr: true,
   });
-  watchdog.on('message', (cell: number) => {
-    if (current?.id === cell) current.interrupt();
+  watchdog.on('message', (run: number) => {
+    if (current?.id === run) current.interrupt();
   });
   watchdog.unref();
   installGlobals(emit, (display) => (context.getStore() ?? current)?.track(display));

@@ -66,9 +66,8 @@ export async function runNotebook(file: string, options: RunOptions = {}): Promi
 
 class Run {
   private readonly cells: NotebookCell[];
-  private readonly byNumber = new Map<number, NotebookCell>();
   private readonly collector = new OutputCollector();
-  private readonly session: Session;
+  private readonly session: Session<NotebookCell>;
   private readonly started = Date.now();
   private written = Date.now();
   private error: CellError | undefined;
@@ -80,10 +79,7 @@ class Run {
   ) {
     this.cells = notebook.cells.filter((c) => c.cell_type === 'code');
     for (const c of this.cells) Object.assign(c, { outputs: [], execution_count: null });
-    this.session = new Session(folder, (cell, output) => {
-      const target = this.byNumber.get(cell);
-      if (target) this.collector.add(target, output);
-    });
+    this.session = new Session(folder, (cell: NotebookCell, output) => this.collector.add(cell, output));
     options.signal?.addEventListener('abort', this.interrupt);
   }
 
@@ -121,11 +117,9 @@ class Run {
   }
 
   private async one(cell: NotebookCell, index: number): Promise<CellError | undefined> {
-    const { cell: number, reply } = this.session.execute(cell.source, { label: `In[${index}]` });
-    this.byNumber.set(number, cell);
     cell.execution_count = index;
     const limit = this.limit();
-    const r = await reply;
+    const r = await this.session.execute(cell.source, cell, { label: () => `In[${index}]` });
     const late = limit.stop();
     const error = late && r.status === 'error' ? timedOut(this.options.timeout!) : errorOf(r);
     if (error) this.collector.push(cell, { output_type: 'error', ...error });
@@ -134,6 +128,8 @@ class Run {
       const result = { data: r.result, metadata: {}, execution_count: index };
       this.collector.push(cell, { output_type: 'execute_result', ...result });
     }
+    if (r.status === 'ok' && r.help)
+      this.collector.push(cell, { output_type: 'display_data', data: r.help, metadata: {} });
     return error;
   }
 

@@ -3,34 +3,41 @@
 import type { CompletionReply } from './compiler.js';
 import { CompilerThread } from './compiler-thread.js';
 import type { CompletenessReply } from './completeness.js';
-import { withoutUnset } from './declarations.js';
-import { type CellOutcome, ExecutorProcess } from './executor-process.js';
+import { ExecutorProcess } from './executor-process.js';
 import type { CellError, MimeBundle, Output } from './wire.js';
 
 export interface ExecuteOptions {
-  /** What the cell is called in messages. Default `In[number]`. */
-  label?: string;
+  /** What the cell is called in messages; asked when its turn comes. Default `In[n]`, n counting the session's cells. */
+  label?: () => string;
   /** Cells queued behind a failing one are not run. Default true. */
   stopOnError?: boolean;
-  /** Called when the cell's turn comes. */
-  onStart?: () => void;
+  /** Expressions evaluated after a cell that succeeds: name -> TypeScript. */
+  expressions?: Record<string, string>;
 }
 
+export type ExpressionReply = { status: 'ok'; data: MimeBundle } | { status: 'error'; error: CellError };
+
 export type ExecuteReply =
-  | { status: 'ok'; result?: MimeBundle }
+  | {
+      status: 'ok';
+      result?: MimeBundle;
+      /** Answer to a cell like `name?`. */
+      help?: MimeBundle;
+      expressions: Record<string, ExpressionReply>;
+    }
   | { status: 'error'; error: CellError }
   | { status: 'aborted' };
 
-interface Job {
-  cell: number;
+interface Job<Owner> {
+  owner: Owner;
   code: string;
   options: ExecuteOptions;
   resolve: (reply: ExecuteReply) => void;
   /** To be stopped, also when it has not started yet. */
   cancelled: boolean;
-  /** The executor has it. */
-  running: boolean;
-  /** When it was last asked to stop. */
+  /** Number of the run the executor is busy with. */
+  run?: number;
+  /** When that run was last asked to stop. */
   interruptedAt?: number;
 }
 
@@ -38,44 +45,52 @@ interface Job {
 const hintAfter = 1500;
 /** Interrupts closer than this are one, ms: a terminal's Ctrl-C may arrive both as a signal and as a message. */
 const sameInterrupt = 100;
+/** Output of runs further back than this is dropped: nobody can tell any more whose it is. */
+const rememberedRuns = 10_000;
 
-export class Session {
+/** A cell that asks about a name. */
+const question = /^\s*([\p{L}_$][\p{L}\p{N}_$.]*)\s*\?{1,2}\s*$/u;
+
+/** @typeParam Owner whatever the caller knows a cell by; outputs come with it */
+export class Session<Owner> {
   private readonly compiler: CompilerThread;
   private readonly executor: ExecutorProcess;
-  private readonly queue: Job[] = [];
-  private current: Job | undefined;
+  private readonly queue: Job<Owner>[] = [];
+  private readonly owners = new Map<number, Owner>();
+  private current: Job<Owner> | undefined;
   private declarations = '';
   private cells = 0;
+  private runs = 0;
   private closed = false;
 
   /**
    * @param folder the notebook's folder: working directory of cells, where their imports are looked up
-   * @param onOutput every output, with the number of the cell that caused it (also long after that cell)
+   * @param onOutput every output, with the owner of the cell that caused it (also long after that cell)
    */
   constructor(
     readonly folder: string,
-    private readonly onOutput: (cell: number, output: Output) => void,
+    private readonly onOutput: (owner: Owner, output: Output) => void,
   ) {
-    this.executor = new ExecutorProcess(folder, onOutput);
+    this.executor = new ExecutorProcess(folder, (run, output) => this.put(run, output));
     this.compiler = new CompilerThread(folder);
     this.executor.onLost = (error) => {
       this.declarations = '';
-      this.onOutput(this.cells, {
-        type: 'stream',
-        name: 'stderr',
-        text: `${error.ename}: ${error.evalue}\n`,
-      });
+      this.put(this.runs, { type: 'stream', name: 'stderr', text: `${error.ename}: ${error.evalue}\n` });
     };
   }
 
-  /** Queues a cell. Its number is given to `onOutput` and known before this returns. */
-  execute(code: string, options: ExecuteOptions = {}): { cell: number; reply: Promise<ExecuteReply> } {
-    const cell = ++this.cells;
-    const reply = new Promise<ExecuteReply>((resolve) => {
-      this.queue.push({ cell, code, options, resolve, cancelled: false, running: false });
+  /** Queues a cell. */
+  execute(code: string, owner: Owner, options: ExecuteOptions = {}): Promise<ExecuteReply> {
+    if (this.closed) return Promise.resolve({ status: 'aborted' });
+    return new Promise<ExecuteReply>((resolve) => {
+      this.queue.push({ owner, code, options, resolve, cancelled: false });
+      setImmediate(() => void this.next());
     });
-    setImmediate(() => void this.next());
-    return { cell, reply };
+  }
+
+  private put(run: number, output: Output): void {
+    const owner = this.owners.get(run);
+    if (owner !== undefined) this.onOutput(owner, output);
   }
 
   get busy(): boolean {
@@ -87,18 +102,19 @@ export class Session {
     const job = this.current;
     if (!job) return;
     job.cancelled = true;
-    if (!job.running) return;
+    const { run } = job;
+    if (run === undefined) return;
     if (job.interruptedAt !== undefined) {
       if (Date.now() - job.interruptedAt > sameInterrupt) this.executor.restart();
       return;
     }
     job.interruptedAt = Date.now();
-    this.executor.interrupt(job.cell);
+    this.executor.interrupt(run);
     setTimeout(() => {
-      if (this.current !== job) return;
+      if (job.run !== run) return;
       const text =
         'The cell runs code that does not look at interrupts. Interrupt once more to end its process: all variables will be lost.\n';
-      this.onOutput(job.cell, { type: 'stream', name: 'stderr', text });
+      this.put(run, { type: 'stream', name: 'stderr', text });
     }, hintAfter).unref();
   }
 
@@ -131,10 +147,9 @@ export class Session {
     const job = this.queue.shift();
     if (!job) return;
     this.current = job;
-    job.options.onStart?.();
     let reply: ExecuteReply;
     try {
-      reply = await this.run(job);
+      reply = await this.answer(job);
     } catch (e) {
       const evalue = `the kernel failed: ${(e as Error).message}`;
       const traceback = [`InternalError: ${evalue}`, String((e as Error).stack)];
@@ -146,27 +161,47 @@ export class Session {
     setImmediate(() => void this.next());
   }
 
-  private async run(job: Job): Promise<ExecuteReply> {
-    const label = job.options.label ?? `In[${job.cell}]`;
-    const compiled = await this.compiler.compile(this.declarations, job.code, label);
+  private async answer(job: Job<Owner>): Promise<ExecuteReply> {
+    const label = job.options.label?.() ?? `In[${++this.cells}]`;
+    const asked = question.exec(job.code)?.[1];
+    if (asked) return this.help(asked);
+    const reply = await this.run(job, job.code, label);
+    if (reply.status !== 'ok') return reply;
+    for (const [name, code] of Object.entries(job.options.expressions ?? {})) {
+      const r = await this.run(job, `(${code})`, `user expression ${name}`);
+      if (r.status === 'error') reply.expressions[name] = r;
+      else if (r.status === 'ok') reply.expressions[name] = { status: 'ok', data: r.result ?? {} };
+    }
+    return reply;
+  }
+
+  private async help(name: string): Promise<ExecuteReply> {
+    const text = await this.inspect(name, name.length);
+    const help = { 'text/plain': text ?? `nothing is known about ${name}` };
+    return { status: 'ok', help, expressions: {} };
+  }
+
+  private async run(job: Job<Owner>, code: string, label: string): Promise<ExecuteReply> {
+    const before = this.declarations;
+    const compiled = await this.compiler.compile(before, code, label);
     if ('failure' in compiled) return { status: 'error', error: compiled.failure };
     if (job.cancelled) return { status: 'error', error: notStarted() };
     const { cell } = compiled;
-    job.running = true;
-    const outcome = await this.executor.run({ cell: job.cell, label, source: job.code, compiled: cell });
-    this.declarations = outcome.lost ? '' : this.declarationsAfter(cell, outcome);
+    const run = ++this.runs;
+    this.owners.set(run, job.owner);
+    this.owners.delete(run - rememberedRuns);
+    Object.assign(job, { run, interruptedAt: undefined });
+    const outcome = await this.executor.run({ run, label, source: code, compiled: cell });
+    job.run = undefined;
+    if (outcome.lost) this.declarations = '';
+    else if (!outcome.error) this.declarations = cell.declarations;
+    else {
+      // A cell that failed half-way leaves the variables it had already made.
+      const unset = cell.declared.filter(([, at]) => at > outcome.completed).map(([name]) => name);
+      this.declarations = await this.compiler.withoutUnset(cell.declarations, before, unset);
+    }
     if (outcome.error) return { status: 'error', error: outcome.error };
-    return { status: 'ok', result: outcome.result };
-  }
-
-  /** A cell that failed half-way leaves the variables it had already made. */
-  private declarationsAfter(
-    cell: { declarations: string; declared: [string, number][] },
-    outcome: CellOutcome,
-  ): string {
-    if (!outcome.error) return cell.declarations;
-    const unset = cell.declared.filter(([, at]) => at > outcome.completed).map(([name]) => name);
-    return withoutUnset(cell.declarations, this.declarations, new Set(unset));
+    return { status: 'ok', result: outcome.result, expressions: {} };
   }
 
   private abortQueued(): void {

@@ -58,7 +58,14 @@ export function shiftMap(map: LineMap, edits: TextEdits): LineMap {
     if (list) list.push({ column, by });
     else byLine.set(line, [{ column, by }]);
   }
-  return map.map((triples, line) => {
+  const known = map.map((triples) => triples.slice());
+  for (const { line, column, as } of edits.aliases) {
+    const shown = originalPosition(map, line, as);
+    const triples = known[line] ?? [];
+    for (let i = 0; shown && i < triples.length; i += 3)
+      if (triples[i] === column) triples.splice(i + 1, 2, shown.line, shown.column);
+  }
+  return known.map((triples, line) => {
     const shifts = byLine.get(line);
     if (!shifts) return triples;
     const out = triples.slice();

@@ -11,6 +11,8 @@ interface Edit {
 
 export class TextEdits {
   private readonly edits: Edit[] = [];
+  /** Places (line, column) of the original that traces are to show as others. */
+  readonly aliases: { line: number; column: number; as: number }[] = [];
   private closings = 0;
   private openings = 0;
 
@@ -33,6 +35,14 @@ export class TextEdits {
 
   blank(node: ts.Node): void {
     this.replace(node.getStart(), node.end, '');
+  }
+
+  /** What runs at the end of a node on one line is said to be at the node's start: where V8 sees a call is not where people do. */
+  showAtStart(node: ts.Node): void {
+    const before = this.original.lastIndexOf('\n', node.end - 1) + 1;
+    if (node.getStart() < before) return;
+    const line = this.original.slice(0, before).split('\n').length - 1;
+    this.aliases.push({ line, column: node.end - before, as: node.getStart() - before });
   }
 
   apply(): string {

@@ -198,9 +198,10 @@ class Pass {
     else if (
       (ts.isCallExpression(p) && p.expression === node) ||
       (ts.isTaggedTemplateExpression(p) && p.tag === node)
-    )
+    ) {
       this.wrap(node, `(0, ${live}`, ')');
-    else this.edits.insert(node.getStart(), live);
+      this.edits.showAtStart(node);
+    } else this.edits.insert(node.getStart(), live);
   }
 
   private loop(node: ts.IterationStatement, inFunction: boolean): void {

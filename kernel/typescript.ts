@@ -132,8 +132,13 @@ function standIn(): object {
     getQuickInfoAtPosition: quickInfo,
     Completions: {
       ...internals.Completions,
-      getCompletionsAtPositionForTslab: (...args: unknown[]) =>
-        internals.Completions.getCompletionsAtPosition(...args.slice(0, 9), undefined),
+      getCompletionsAtPositionForTslab: (_host: object, program: ts.Program, ...rest: unknown[]) =>
+        internals.Completions.getCompletionsAtPosition(
+          completionHost(program),
+          program,
+          ...rest.slice(0, 7),
+          undefined,
+        ),
     },
   };
 }
@@ -236,6 +241,19 @@ function declareNestedVars(checker: ts.TypeChecker, file: ts.SourceFile): string
     out += `declare var ${name}: ${checker.typeToString(type, file, ts.TypeFormatFlags.NoTruncation)};\n`;
   }
   return out;
+}
+
+/** What TypeScript's completion asks of an editor. */
+function completionHost(program: ts.Program): object {
+  return {
+    ...ts.sys,
+    getCompilationSettings: () => program.getCompilerOptions(),
+    getCurrentDirectory: () => program.getCurrentDirectory(),
+    getNewLine: () => '\n',
+    useCaseSensitiveFileNames: () => true,
+    getScriptFileNames: () => program.getRootFileNames(),
+    getGlobalTypingsCacheLocation: () => undefined,
+  };
 }
 
 function quickInfo(

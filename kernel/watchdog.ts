@@ -23,14 +23,14 @@ function loadAddon(): { requestCancel(): void } | undefined {
   }
 }
 
-function interrupt(cell: number): void {
-  Atomics.store(shared, slot.cancelled, Math.max(cell, Atomics.load(shared, slot.cancelled)));
-  if (Atomics.load(shared, slot.running) !== cell) return;
+function interrupt(run: number): void {
+  Atomics.store(shared, slot.cancelled, Math.max(run, Atomics.load(shared, slot.cancelled)));
+  if (Atomics.load(shared, slot.running) !== run) return;
   Atomics.store(shared, slot.stop, 1);
   native?.requestCancel();
-  parentPort!.postMessage(cell);
+  parentPort!.postMessage(run);
   setTimeout(() => {
-    const still = Atomics.load(shared, slot.running) === cell && Atomics.load(shared, slot.breakable) === 1;
+    const still = Atomics.load(shared, slot.running) === run && Atomics.load(shared, slot.breakable) === 1;
     if (still) process.kill(process.pid, 'SIGINT');
   }, patience);
 }

@@ -10,11 +10,11 @@ export const interruptFd = 4;
 export const slot = {
   /** 1: the running cell has to stop. First, because cells test it in every loop. */
   stop: 0,
-  /** Number of the running cell, 0 when none is. */
+  /** Number of the run going on, 0 when none is. */
   running: 1,
   /** 1 while the cell's synchronous part runs, where a SIGINT breaks JavaScript that does not look at the flag. */
   breakable: 2,
-  /** Cells up to this number are to stop as soon as they start. */
+  /** Runs up to this number are to stop as soon as they start. */
   cancelled: 3,
 } as const;
 
@@ -29,7 +29,8 @@ export interface CellError {
 
 /** Parent to executor. */
 export interface RunCommand {
-  cell: number;
+  /** Counts upwards through the executor's life. */
+  run: number;
   /** In[n], as stack traces name the cell. */
   label: string;
   source: string;
@@ -45,12 +46,12 @@ export type Output =
 /** Executor to parent. */
 export type ExecutorEvent =
   | { type: 'ready' }
-  | { type: 'output'; cell: number; output: Output }
-  | { type: 'done'; cell: number; error?: CellError; result?: MimeBundle; completed: number };
+  | { type: 'output'; run: number; output: Output }
+  | { type: 'done'; run: number; error?: CellError; result?: MimeBundle; completed: number };
 
-/** Bytes on stdout and stderr that say: everything a cell wrote there by file descriptor came before this. */
-export function endMarker(cell: number): string {
-  return `\0mdlab:${cell}\0`;
+/** Bytes on stdout and stderr that say: everything a run wrote there by file descriptor came before this. */
+export function endMarker(run: number): string {
+  return `\0mdlab:${run}\0`;
 }
 
 /** Writes one event, whole, before returning; waits while the pipe is full. */

@@ -14,14 +14,15 @@ export function temporaryFolder(): string {
 
 export class TestSession {
   readonly outputs: { cell: number; output: Output }[] = [];
-  readonly session: Session;
+  readonly session: Session<number>;
+  private cells = 0;
 
   constructor(readonly folder: string = temporaryFolder()) {
-    this.session = new Session(folder, (cell, output) => this.outputs.push({ cell, output }));
+    this.session = new Session(folder, (cell: number, output) => this.outputs.push({ cell, output }));
   }
 
   async run(code: string): Promise<ExecuteReply> {
-    return this.session.execute(code).reply;
+    return this.session.execute(code, ++this.cells);
   }
 
   /** text/plain of the last expression; fails where the cell does. */

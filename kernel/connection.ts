@@ -1,0 +1,53 @@
+/** The connection file: where a front end expects the kernel to listen. */
+import { readFileSync } from 'node:fs';
+import { MdlabError, malformed } from '../lib/errors.js';
+
+export interface Connection {
+  transport: 'tcp' | 'ipc';
+  ip: string;
+  key: string;
+  signature_scheme: string;
+  shell_port: number;
+  iopub_port: number;
+  stdin_port: number;
+  control_port: number;
+  hb_port: number;
+}
+
+const ports = ['shell_port', 'iopub_port', 'stdin_port', 'control_port', 'hb_port'] as const;
+
+/** @throws ENOTFOUND, EFORMAT naming file and field */
+export function readConnection(file: string): Connection {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code;
+    throw new MdlabError(
+      'ENOTFOUND',
+      `connection file ${file}: cannot be read, ${code}; Jupyter writes it when it starts a kernel`,
+    );
+  }
+  let c: Partial<Connection>;
+  try {
+    c = JSON.parse(text) as Partial<Connection>;
+  } catch (e) {
+    malformed(file, 'text', `must be a connection file in JSON (${(e as Error).message})`);
+  }
+  if (typeof c !== 'object' || c === null) malformed(file, 'text', 'must be a JSON object', c);
+  if (c.transport !== 'tcp' && c.transport !== 'ipc')
+    malformed(file, 'transport', "must be 'tcp' or 'ipc'", c.transport);
+  if (typeof c.ip !== 'string' || !c.ip) malformed(file, 'ip', 'must be an address', c.ip);
+  if (typeof (c.key ?? '') !== 'string') malformed(file, 'key', 'must be text', c.key);
+  const scheme = c.signature_scheme || 'hmac-sha256';
+  if (!/^hmac-[a-z0-9-]+$/.test(scheme)) malformed(file, 'signature_scheme', 'must be hmac-HASH', scheme);
+  for (const p of ports)
+    if (!Number.isInteger(c[p]) || c[p]! < 1 || c[p]! > 65535)
+      malformed(file, p, 'must be a port number', c[p]);
+  return { ...(c as Connection), key: c.key ?? '', signature_scheme: scheme };
+}
+
+/** Where the socket of a port is bound. */
+export function addressOf(c: Connection, port: (typeof ports)[number]): string {
+  return c.transport === 'tcp' ? `tcp://${c.ip}:${c[port]}` : `ipc://${c.ip}-${c[port]}`;
+}

@@ -1,0 +1,141 @@
+/** Lossless sending. A zeromq.js socket takes one message at a time and throws away what comes meanwhile: so each has a queue. */
+import type { Codec, Header } from './messages.js';
+import type { Output } from './wire.js';
+
+interface Writable {
+  send(frames: (Buffer | string)[]): Promise<void>;
+}
+
+/** Messages of one socket, sent one after another in the order given. */
+export class Outbox {
+  private queue: (Buffer | string)[][] = [];
+  private sending: Promise<void> | undefined;
+
+  constructor(private readonly socket: Writable) {}
+
+  send(frames: (Buffer | string)[]): void {
+    this.queue.push(frames);
+    this.sending ??= this.drain();
+  }
+
+  /** Resolves when everything given so far is with ZeroMQ. */
+  async flushed(): Promise<void> {
+    while (this.sending) await this.sending;
+  }
+
+  private async drain(): Promise<void> {
+    await null;
+    while (this.queue.length) {
+      const batch = this.queue;
+      this.queue = [];
+      for (const frames of batch) {
+        try {
+          await this.socket.send(frames);
+        } catch (e) {
+          process.stderr.write(`mdlab kernel: a message was not sent: ${(e as Error).message}\n`);
+        }
+      }
+    }
+    this.sending = undefined;
+  }
+}
+
+/** Text of one stream is gathered this long before it goes out, ms … */
+const gatherFor = 20;
+/** … or until there is this much of it. */
+const gatherUpTo = 256 * 1024;
+/** Of one cell's stream text no more than this goes out as it comes, characters; of the rest, the end follows the cell. */
+const streamLimit = 16 * 1024 * 1024;
+const tailKept = 64 * 1024;
+
+interface Overflow {
+  sent: number;
+  dropped: number;
+  tail: string;
+}
+
+/** The broadcast channel: every output in order, small pieces of text joined, nothing before the text it follows. */
+export class Broadcast {
+  private readonly outbox: Outbox;
+  private pending:
+    | { name: string; text: string[]; size: number; parent: Header; timer: NodeJS.Timeout }
+    | undefined;
+  private readonly volumes = new WeakMap<Header, Overflow>();
+
+  constructor(
+    socket: Writable,
+    private readonly codec: Codec,
+  ) {
+    this.outbox = new Outbox(socket);
+  }
+
+  send(
+    type: string,
+    content: object,
+    parent: Partial<Header>,
+    identities: readonly (Buffer | string)[] = [],
+  ): void {
+    this.flush();
+    this.outbox.send(this.codec.encode({ type, content, parent, identities }));
+  }
+
+  output(output: Output, parent: Header): void {
+    if (output.type === 'stream') this.stream(output.name, this.limited(output.text, parent), parent);
+    else if (output.type === 'clear_output') this.send('clear_output', { wait: output.wait }, parent);
+    else {
+      const { data, metadata, id } = output;
+      this.send(output.type, { data, metadata, transient: id ? { display_id: id } : {} }, parent);
+    }
+  }
+
+  /** To be called when a cell is over: says how much of its text was left out, and shows the end of it. */
+  finish(parent: Header): void {
+    const v = this.volumes.get(parent);
+    if (!v?.dropped) return;
+    const left = v.dropped - v.tail.length;
+    const text = `\n… ${left} characters were left out here; the output ends with:\n${v.tail}`;
+    this.volumes.delete(parent);
+    this.stream('stdout', text, parent);
+  }
+
+  async flushed(): Promise<void> {
+    this.flush();
+    await this.outbox.flushed();
+  }
+
+  private stream(name: 'stdout' | 'stderr', text: string, parent: Header): void {
+    if (!text) return;
+    if (this.pending?.name !== name || this.pending.parent !== parent) {
+      this.flush();
+      const timer = setTimeout(() => this.flush(), gatherFor);
+      this.pending = { name, text: [], size: 0, parent, timer };
+    }
+    this.pending.text.push(text);
+    this.pending.size += text.length;
+    if (this.pending.size > gatherUpTo) this.flush();
+  }
+
+  private limited(text: string, parent: Header): string {
+    let v = this.volumes.get(parent);
+    if (!v) {
+      v = { sent: 0, dropped: 0, tail: '' };
+      this.volumes.set(parent, v);
+    }
+    const room = Math.max(0, streamLimit - v.sent);
+    v.sent += Math.min(room, text.length);
+    if (text.length > room) {
+      v.dropped += text.length - room;
+      v.tail = (v.tail + text.slice(room)).slice(-tailKept);
+    }
+    return text.slice(0, room);
+  }
+
+  private flush(): void {
+    const p = this.pending;
+    if (!p) return;
+    this.pending = undefined;
+    clearTimeout(p.timer);
+    const content = { name: p.name, text: p.text.join('') };
+    this.outbox.send(this.codec.encode({ type: 'stream', content, parent: p.parent }));
+  }
+}

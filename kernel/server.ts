@@ -1,0 +1,267 @@
+/**
+ * The Jupyter kernel: protocol 5.4 over ZeroMQ around one Session. Never runs user code, so it answers at any time.
+ * One method per request; README of the protocol: jupyter-client, "Messaging in Jupyter".
+ */
+import * as zmq from 'zeromq';
+import { MdlabError } from '../lib/errors.js';
+import { addressOf, type Connection } from './connection.js';
+import { History, type HistoryRequest } from './history.js';
+import { kernelInfo } from './kernel-info.js';
+import { Codec, type Header, type Message } from './messages.js';
+import { Broadcast, Outbox } from './outbox.js';
+import { type ExecuteReply, Session } from './session.js';
+import { toCodePoints, toUnits } from './text-offsets.js';
+
+type Channel = 'shell' | 'control';
+type Content = Record<string, unknown>;
+type Handler = (message: Message, channel: Channel) => Promise<Content | undefined> | Content | undefined;
+
+/** The session starts with the first request after kernel_info, or this long after the sockets are open, ms. */
+const warmUpAfter = 150;
+/** No completion list is longer. */
+const mostMatches = 1000;
+
+export class KernelServer {
+  private readonly codec: Codec;
+  private readonly sockets = {
+    shell: new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 }),
+    control: new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 }),
+    stdin: new zmq.Router({ sendHighWaterMark: 0, linger: 0 }),
+    iopub: new zmq.XPublisher({ sendHighWaterMark: 0, linger: 1000, verbosity: 'allSubs' }),
+    hb: new zmq.Reply({ linger: 0 }),
+  };
+  private readonly replies: Record<Channel, Outbox>;
+  private readonly iopub: Broadcast;
+  private readonly history = new History();
+  private opened: Session<Header> | undefined;
+  private count = 0;
+  private closing: Promise<void> | undefined;
+  private readonly whenClosed: Promise<void>;
+  private resolveClosed!: () => void;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly folder: string,
+  ) {
+    this.codec = new Codec(connection.key, connection.signature_scheme);
+    this.replies = { shell: new Outbox(this.sockets.shell), control: new Outbox(this.sockets.control) };
+    this.iopub = new Broadcast(this.sockets.iopub, this.codec);
+    this.whenClosed = new Promise((resolve) => {
+      this.resolveClosed = resolve;
+    });
+  }
+
+  /** Binds the sockets and answers until shut down. @throws MdlabError where an address cannot be bound */
+  async serve(): Promise<void> {
+    for (const name of ['shell', 'control', 'stdin', 'iopub', 'hb'] as const) await this.bind(name);
+    this.iopub.send('status', { execution_state: 'starting' }, {});
+    void this.receive('shell');
+    void this.receive('control');
+    void this.welcome();
+    void this.beat();
+    setTimeout(() => void (this.closing ?? this.session), warmUpAfter).unref();
+    await this.whenClosed;
+  }
+
+  interrupt(): void {
+    this.opened?.interrupt();
+  }
+
+  /** Ends the session and closes the sockets once everything said has gone out. */
+  close(): Promise<void> {
+    this.closing ??= (async () => {
+      await this.opened?.close();
+      await Promise.all([this.iopub.flushed(), this.replies.shell.flushed(), this.replies.control.flushed()]);
+      for (const s of Object.values(this.sockets)) s.close();
+      this.resolveClosed();
+    })();
+    return this.closing;
+  }
+
+  private get session(): Session<Header> {
+    this.opened ??= new Session<Header>(this.folder, (header, output) => this.iopub.output(output, header));
+    return this.opened;
+  }
+
+  private async bind(name: keyof typeof this.sockets): Promise<void> {
+    const address = addressOf(this.connection, `${name}_port`);
+    try {
+      await this.sockets[name].bind(address);
+    } catch (e) {
+      throw new MdlabError(
+        'EINVALID',
+        `kernel: cannot listen on ${address} for ${name}, ${(e as Error).message}`,
+      );
+    }
+  }
+
+  /** Heartbeat: whatever comes goes back. */
+  private async beat(): Promise<void> {
+    try {
+      for await (const frames of this.sockets.hb) await this.sockets.hb.send(frames);
+    } catch {
+      // closed
+    }
+  }
+
+  /** Tells each subscriber that its subscription has arrived (JEP 65). */
+  private async welcome(): Promise<void> {
+    try {
+      for await (const [frame] of this.sockets.iopub) {
+        if (frame?.[0] !== 1) continue;
+        const subscription = frame.subarray(1);
+        this.iopub.send('iopub_welcome', { subscription: subscription.toString() }, {}, [subscription]);
+      }
+    } catch {
+      // closed
+    }
+  }
+
+  private async receive(channel: Channel): Promise<void> {
+    try {
+      for await (const frames of this.sockets[channel]) {
+        const message = this.codec.decode(frames);
+        if (message) void this.dispatch(message, channel);
+      }
+    } catch (e) {
+      if (!this.closing) process.stderr.write(`mdlab kernel: ${channel}: ${(e as Error).message}\n`);
+    }
+  }
+
+  private async dispatch(message: Message, channel: Channel): Promise<void> {
+    const { header } = message;
+    if (header.msg_type === 'execute_request' && channel === 'shell') return this.execute(message);
+    const handle = this.handlers[header.msg_type];
+    const replyType = header.msg_type.replace(/_request$/, '_reply');
+    this.status('busy', header);
+    try {
+      const content = handle ? await handle(message, channel) : unknown(header.msg_type);
+      if (content && replyType !== header.msg_type) this.reply(message, channel, replyType, content);
+    } catch (e) {
+      const error = { ename: (e as Error).name, evalue: (e as Error).message, traceback: [] };
+      this.reply(message, channel, replyType, { status: 'error', ...error });
+    }
+    this.status('idle', header);
+    if (header.msg_type === 'shutdown_request') await this.close();
+  }
+
+  /** What answers every request but execute. No value: no reply. */
+  private readonly handlers: Record<string, Handler> = {
+    kernel_info_request: () => kernelInfo(),
+    connect_request: () => {
+      const { shell_port, iopub_port, stdin_port, control_port, hb_port } = this.connection;
+      return { status: 'ok', shell_port, iopub_port, stdin_port, control_port, hb_port };
+    },
+    complete_request: (m) => this.complete(m.content),
+    inspect_request: (m) => this.inspect(m.content),
+    is_complete_request: async (m) => ({ ...(await this.session.isComplete(String(m.content['code']))) }),
+    history_request: (m) => ({ status: 'ok', history: this.history.find(m.content as HistoryRequest) }),
+    comm_info_request: () => ({ status: 'ok', comms: {} }),
+    comm_open: (m) => {
+      // No target is registered: the protocol asks to close what cannot be opened.
+      this.iopub.send('comm_close', { comm_id: m.content['comm_id'], data: {} }, m.header);
+      return undefined;
+    },
+    comm_msg: () => undefined,
+    comm_close: () => undefined,
+    interrupt_request: () => {
+      this.interrupt();
+      return { status: 'ok' };
+    },
+    shutdown_request: (m) => ({ status: 'ok', restart: m.content['restart'] === true }),
+  };
+
+  private async complete(content: Content): Promise<Content> {
+    const code = String(content['code'] ?? '');
+    const cursor = Number(content['cursor_pos'] ?? Number.POSITIVE_INFINITY);
+    const { matches, start, end } = await this.session.complete(code, toUnits(code, cursor));
+    const listed = matches.slice(0, mostMatches);
+    const span = { start: toCodePoints(code, start), end: toCodePoints(code, end) };
+    return {
+      status: 'ok',
+      matches: listed.map((m) => m.text),
+      cursor_start: span.start,
+      cursor_end: span.end,
+      metadata: { _jupyter_types_experimental: listed.map((m) => ({ ...m, ...span })) },
+    };
+  }
+
+  private async inspect(content: Content): Promise<Content> {
+    const code = String(content['code'] ?? '');
+    const text = await this.session.inspect(code, toUnits(code, Number(content['cursor_pos'] ?? 0)));
+    if (text === undefined) return { status: 'ok', found: false, data: {}, metadata: {} };
+    const [signature, ...rest] = text.split('\n\n');
+    const markdown = [`\`\`\`typescript\n${signature}\n\`\`\``, ...rest].join('\n\n');
+    return {
+      status: 'ok',
+      found: true,
+      data: { 'text/plain': text, 'text/markdown': markdown },
+      metadata: {},
+    };
+  }
+
+  private async execute(message: Message): Promise<void> {
+    const { header, content } = message;
+    const code = String(content['code'] ?? '');
+    const silent = content['silent'] === true;
+    const stored = !silent && content['store_history'] !== false;
+    let number = this.count;
+    let keep: (output: string) => void = () => {};
+    const start = (): string => {
+      if (stored) keep = this.history.add(++this.count, code);
+      number = this.count;
+      this.status('busy', header);
+      if (!silent) this.iopub.send('execute_input', { code, execution_count: number }, header);
+      return `In[${number}]`;
+    };
+    let started = false;
+    const reply = await this.session.execute(code, header, {
+      label: () => {
+        started = true;
+        return start();
+      },
+      stopOnError: content['stop_on_error'] !== false,
+      expressions: content['user_expressions'] as Record<string, string> | undefined,
+    });
+    if (!started) this.status('busy', header);
+    this.iopub.finish(header);
+    if (reply.status === 'ok' && reply.result) {
+      keep(String(reply.result['text/plain'] ?? ''));
+      const result = { execution_count: number, data: reply.result, metadata: {} };
+      if (!silent) this.iopub.send('execute_result', result, header);
+    }
+    if (reply.status === 'error' && !silent) this.iopub.send('error', reply.error, header);
+    this.reply(message, 'shell', 'execute_reply', { execution_count: number, ...replyContent(reply) });
+    this.status('idle', header);
+  }
+
+  private status(execution_state: 'busy' | 'idle', parent: Header): void {
+    this.iopub.send('status', { execution_state }, parent);
+  }
+
+  private reply(to: Message, channel: Channel, type: string, content: Content): void {
+    const { header: parent, identities } = to;
+    this.replies[channel].send(this.codec.encode({ type, content, parent, identities }));
+  }
+}
+
+function replyContent(reply: ExecuteReply): Content {
+  if (reply.status === 'aborted') return { status: 'aborted' };
+  if (reply.status === 'error') return { status: 'error', ...reply.error };
+  const payload = reply.help ? [{ source: 'page', data: reply.help, start: 0 }] : [];
+  return { status: 'ok', payload, user_expressions: expressions(reply) };
+}
+
+function expressions(reply: ExecuteReply & { status: 'ok' }): Content {
+  return Object.fromEntries(
+    Object.entries(reply.expressions).map(([name, r]) => [
+      name,
+      r.status === 'ok' ? { ...r, metadata: {} } : { status: 'error', ...r.error },
+    ]),
+  );
+}
+
+function unknown(type: string): Content {
+  const evalue = `the kernel has no answer to '${type}'`;
+  return { status: 'error', ename: 'UnknownRequest', evalue, traceback: [] };
+}

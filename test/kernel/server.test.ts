@@ -1,0 +1,364 @@
+// The Jupyter protocol, message by message, as a front end sees it.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Client, type Execution, type Received } from './client.js';
+import { sleep } from './tools.js';
+
+let c: Client;
+let ready = 0;
+test.before(async () => {
+  const t = Date.now();
+  c = await Client.start();
+  ready = Date.now() - t;
+});
+test.after(() => c.close());
+
+const types = (e: Execution): string[] => e.iopub.map((m) => m.type);
+const content = (m: Received | undefined): Record<string, unknown> => m!.content;
+const only = (e: Execution, type: string): Record<string, unknown> => {
+  const found = e.iopub.filter((m) => m.type === type);
+  assert.is(found.length, 1, `${found.length} messages of type ${type}`);
+  return found[0]!.content;
+};
+
+test('kernel_info comes fast, before TypeScript is loaded', async () => {
+  assert.ok(ready < 1500, `${ready} ms`);
+  const r = content(await c.request('kernel_info_request', {}));
+  assert.is(r['status'], 'ok');
+  assert.is(r['protocol_version'], '5.4');
+  assert.is(r['implementation'], 'mdlab');
+  assert.is((r['language_info'] as { name: string }).name, 'typescript');
+  assert.match((r['language_info'] as { version: string }).version, /^5\.9\./);
+});
+
+test('iopub_welcome is the first message of a subscription', () => {
+  assert.is(c.received.find((m) => m.type !== 'kernel_info_reply')!.type, 'iopub_welcome');
+});
+
+test('every message has a full header and version 5.4', async () => {
+  await c.value('1');
+  for (const m of c.received) {
+    for (const field of ['msg_id', 'session', 'username', 'date', 'msg_type'])
+      assert.type(m.header[field], 'string', `${m.type}.${field}`);
+    assert.is(m.header['version'], '5.4');
+    assert.not.throws(() => new Date(m.header['date']!).toISOString());
+  }
+  assert.is(new Set(c.received.map((m) => m.id)).size, c.received.length);
+});
+
+test('a cell: busy, input, stream, result, idle, in this order', async () => {
+  const e = await c.execute('console.log("hello, world"); 6 * 7');
+  assert.equal(types(e), ['status', 'execute_input', 'stream', 'execute_result', 'status']);
+  const n = content(e.reply)['execution_count'];
+  assert.equal(only(e, 'execute_input'), { code: 'console.log("hello, world"); 6 * 7', execution_count: n });
+  assert.equal(only(e, 'stream'), { name: 'stdout', text: 'hello, world\n' });
+  assert.equal(only(e, 'execute_result'), { execution_count: n, data: { 'text/plain': '42' }, metadata: {} });
+  assert.equal(content(e.reply), { status: 'ok', execution_count: n, payload: [], user_expressions: {} });
+});
+
+test('stderr is a stream of its own and order is kept', async () => {
+  const e = await c.execute('console.log(1); console.error(2); console.log(3)');
+  assert.equal(
+    e.iopub.filter((m) => m.type === 'stream').map((m) => [m.content['name'], m.content['text']]),
+    [
+      ['stdout', '1\n'],
+      ['stderr', '2\n'],
+      ['stdout', '3\n'],
+    ],
+  );
+});
+
+test('undefined has no result, null has', async () => {
+  assert.not(types(await c.execute('undefined')).includes('execute_result'));
+  assert.is(await c.value('null'), 'null');
+});
+
+test('an error: name, message, code around the place, no internal frames', async () => {
+  const e = await c.execute(
+    'function f(x: number) {\n\n  throw new RangeError(`bad ` + x);\n}\nfunction g() { f(3) }\ng()',
+  );
+  const error = only(e, 'error') as { ename: string; evalue: string; traceback: string[] };
+  assert.is(error.ename, 'RangeError');
+  assert.is(error.evalue, 'bad 3');
+  const n = content(e.reply)['execution_count'];
+  const text = error.traceback.join('\n');
+  assert.match(text, new RegExp(`In\\[${n}\\]:3\\n.*\\n.*\\n> 3 \\|   throw new RangeError`));
+  assert.equal(
+    error.traceback.filter((l) => l.startsWith('    at ')),
+    [`    at f (In[${n}]:3:9)`, `    at g (In[${n}]:5:16)`, `    at In[${n}]:6:1`],
+  );
+  const { status, ename, evalue, traceback } = content(e.reply);
+  assert.equal({ status, ename, evalue, traceback }, { status: 'error', ...error });
+});
+
+test('errors from Node, from values and with causes', async () => {
+  const node = only(
+    await c.execute('import { readFileSync } from "node:fs";\nreadFileSync("/absent")'),
+    'error',
+  );
+  assert.match(String(node['evalue']), /ENOENT/);
+  assert.not.match(String((node['traceback'] as string[]).join('\n')), /node:internal|\(node:|\/kernel\//);
+  assert.match(String((node['traceback'] as string[]).join('\n')), /> 2 \| readFileSync/);
+  const value = only(await c.execute('throw { code: 5 }'), 'error');
+  assert.is(value['evalue'], '{ code: 5 }');
+  const cause = only(await c.execute('throw new Error("outer", { cause: new TypeError("inner") })'), 'error');
+  assert.match((cause['traceback'] as string[]).join('\n'), /Error: outer[\s\S]*Caused by: TypeError: inner/);
+});
+
+test('a rejected await shows the line that awaited', async () => {
+  const e = only(
+    await c.execute(
+      'const later = async () => {\n  await null;\n  throw new Error("late");\n};\nawait later()',
+    ),
+    'error',
+  );
+  assert.match((e['traceback'] as string[]).join('\n'), /> 3 \| {3}throw new Error/);
+});
+
+test('a type error stops the cell before it runs, strictly', async () => {
+  const e = await c.execute('console.log("ran");\nconst s: string = null;\nfunction u(x) { return x }');
+  assert.equal(types(e), ['status', 'execute_input', 'error', 'status']);
+  const error = only(e, 'error') as { ename: string; evalue: string; traceback: string[] };
+  assert.is(error.ename, 'TypeScriptError');
+  assert.is(error.evalue, "Type 'null' is not assignable to type 'string'.");
+  assert.match(
+    error.traceback.join('\n'),
+    /:2:7 - error TS2322: Type 'null'[\s\S]*> 2 \| const s: string = null;\n {4}\| {7}\^/,
+  );
+  assert.match(error.traceback.join('\n'), /:3:12 - error TS7006/);
+});
+
+test('a syntax error is an error with its place', async () => {
+  const error = only(await c.execute('const = 3'), 'error') as { traceback: string[] };
+  assert.match(error.traceback.join('\n'), /:1:7 - error TS1134[\s\S]*> 1 \| const = 3/);
+});
+
+test('cells queued behind a failing one are aborted, unless told otherwise', async () => {
+  const count = Number(content((await c.execute('0')).reply)['execution_count']);
+  const ids = ['await new Promise((r) => setTimeout(r, 100)); throw new Error("x")', '1', '2'].map((code) =>
+    c.sendExecute(code),
+  );
+  const [a, b, d] = await Promise.all(ids.map((id) => c.finished(id)));
+  assert.is(content(a!.reply)['status'], 'error');
+  for (const e of [b!, d!]) {
+    assert.is(content(e.reply)['status'], 'aborted');
+    assert.equal(types(e), ['status', 'status']);
+  }
+  const after = await c.execute('3');
+  assert.is(content(after.reply)['execution_count'], count + 2);
+  const go = ['throw new Error("y")', '5'].map((code) => c.sendExecute(code, { stop_on_error: false }));
+  const [, second] = await Promise.all(go.map((id) => c.finished(id)));
+  assert.is(content(second!.reply)['status'], 'ok');
+});
+
+test('silent and store_history', async () => {
+  const count = Number(content((await c.execute('0')).reply)['execution_count']);
+  const silent = await c.execute('7', { silent: true });
+  assert.equal(types(silent), ['status', 'status']);
+  assert.is(content(silent.reply)['execution_count'], count);
+  const unstored = await c.execute('8', { store_history: false });
+  assert.is(content(unstored.reply)['execution_count'], count);
+  assert.ok(types(unstored).includes('execute_result'));
+  const failing = await c.execute('throw 1', { silent: true });
+  assert.equal(types(failing), ['status', 'status']);
+  assert.is(content(failing.reply)['status'], 'error');
+});
+
+test('user_expressions', async () => {
+  const e = await c.execute('const ue = 4', {
+    user_expressions: { double: 'ue * 2', broken: 'nothing + 1' },
+  });
+  const r = content(e.reply)['user_expressions'] as Record<string, Record<string, unknown>>;
+  assert.equal(r['double'], { status: 'ok', data: { 'text/plain': '8' }, metadata: {} });
+  assert.is(r['broken']!['status'], 'error');
+  assert.match(String(r['broken']!['evalue']), /Cannot find name 'nothing'/);
+});
+
+test('display, update and clear', async () => {
+  const e = await c.execute(
+    "const h = display(md`**a**`); h.update('b'); clearOutput(true); display({ 'x/y': { z: 1 } }, { raw: true, id: 'own' }); html`<i>`",
+  );
+  assert.equal(types(e), [
+    'status',
+    'execute_input',
+    'display_data',
+    'update_display_data',
+    'clear_output',
+    'display_data',
+    'execute_result',
+    'status',
+  ]);
+  const [first, second] = e.iopub
+    .filter((m) => m.type === 'display_data')
+    .map((m) => m.content as Record<string, Record<string, unknown>>);
+  assert.is(first!['data']!['text/markdown'], '**a**');
+  assert.type(first!['data']!['text/plain'], 'string');
+  assert.equal(second!['data'], { 'x/y': { z: 1 } });
+  assert.equal(second!['transient'], { display_id: 'own' });
+  const update = only(e, 'update_display_data') as Record<string, Record<string, unknown>>;
+  assert.equal(update['transient'], first!['transient']);
+  assert.equal(only(e, 'clear_output'), { wait: true });
+  assert.is((only(e, 'execute_result')['data'] as Record<string, string>)['text/html'], '<i>');
+});
+
+test('an object shows itself by Symbol.for("Jupyter.display"), also asynchronously', async () => {
+  const e = await c.execute(
+    "display({ async [Symbol.for('Jupyter.display')]() { await null; return { 'text/html': '<b>' } } })",
+  );
+  assert.equal(only(e, 'display_data')['data'], { 'text/html': '<b>' });
+});
+
+test('completion: members, variables of the notebook, globals; by code points', async () => {
+  await c.execute('const completeMe = { alphaOne: 1, alphaTwo: 2 }');
+  const ask = async (code: string, at = [...code].length) =>
+    content(await c.request('complete_request', { code, cursor_pos: at }));
+  const members = await ask('completeMe.al');
+  assert.equal([...(members['matches'] as string[])].sort(), ['alphaOne', 'alphaTwo']);
+  assert.equal([members['cursor_start'], members['cursor_end'], members['status']], [11, 13, 'ok']);
+  assert.equal((await ask('compl'))['matches'], ['completeMe']);
+  assert.ok(((await ask('disp'))['matches'] as string[]).includes('display'));
+  const emoji = await ask("const s = '😀😀'; completeMe.al");
+  assert.equal([emoji['cursor_start'], emoji['cursor_end']], [27, 29]);
+  assert.is(((await ask('completeMe.'))['matches'] as string[]).length >= 2, true);
+});
+
+test('completion and hover know mdlab and its documentation', async () => {
+  await c.execute('import { Structure } from "mdlab"');
+  const r = content(
+    await c.request('complete_request', { code: 'import { Struc } from "mdlab"', cursor_pos: 14 }),
+  );
+  assert.ok((r['matches'] as string[]).includes('Structure'));
+  const i = content(
+    await c.request('inspect_request', { code: 'Structure', cursor_pos: 5, detail_level: 0 }),
+  );
+  assert.is(i['found'], true);
+  assert.match((i['data'] as Record<string, string>)['text/plain']!, /class Structure/);
+});
+
+test('inspection: signature and documentation, inside a call too; nothing for nothing', async () => {
+  await c.execute(
+    '/** Adds things.\n * @param a the first */\nfunction addUp(a: number, b: number) { return a + b }',
+  );
+  const ask = async (code: string, cursor_pos: number) =>
+    content(await c.request('inspect_request', { code, cursor_pos, detail_level: 0 }));
+  for (const [code, at] of [
+    ['addUp', 2],
+    ['addUp', 5],
+    ['addUp(1, ', 9],
+    ["'😀' + addUp", 8],
+  ] as const) {
+    const r = await ask(code, at);
+    assert.is(r['found'], true, code);
+    assert.match(
+      (r['data'] as Record<string, string>)['text/plain']!,
+      /function addUp\(a: number, b: number\): number\n\nAdds things/,
+    );
+    assert.match((r['data'] as Record<string, string>)['text/markdown']!, /^```typescript\nfunction addUp/);
+  }
+  assert.equal(await ask('   ', 1), { status: 'ok', found: false, data: {}, metadata: {} });
+});
+
+test('a question mark pages the help', async () => {
+  const e = await c.execute('addUp?');
+  const payload = content(e.reply)['payload'] as {
+    source: string;
+    data: Record<string, string>;
+    start: number;
+  }[];
+  assert.is(payload[0]!.source, 'page');
+  assert.match(payload[0]!.data['text/plain']!, /Adds things/);
+});
+
+test('is_complete', async () => {
+  const expect: [code: string, status: string][] = [
+    ['const x = 1', 'complete'],
+    ['function f() { return 1 }', 'complete'],
+    ['await fetch("x")', 'complete'],
+    ['', 'complete'],
+    ['for (const x of [1]) {', 'incomplete'],
+    ['const x = [1,\n', 'incomplete'],
+    ['foo(', 'incomplete'],
+    ['const s = `abc', 'incomplete'],
+    ['/* begun', 'incomplete'],
+    ['if (a) {\n  b()', 'incomplete'],
+    ['const x =', 'incomplete'],
+    ['const = 3', 'invalid'],
+    ['foo)', 'invalid'],
+    ['let 1a', 'invalid'],
+    ["const s = 'abc", 'invalid'],
+  ];
+  for (const [code, status] of expect) {
+    const r = content(await c.request('is_complete_request', { code }));
+    assert.is(r['status'], status, code);
+    if (status === 'incomplete') assert.type(r['indent'], 'string');
+  }
+  const r = content(await c.request('is_complete_request', { code: '  if (x) {' }));
+  assert.is(r['indent'], '    ');
+});
+
+test('history: tail, range, search, unique, outputs', async () => {
+  for (const code of ['const hist1 = 1', 'hist1 + 1', 'const hist1 = 1']) await c.execute(code);
+  const ask = async (r: object) =>
+    content(await c.request('history_request', { raw: true, output: false, ...r }))['history'] as unknown[][];
+  const tail = await ask({ hist_access_type: 'tail', n: 2 });
+  assert.equal(
+    tail.map((t) => t[2]),
+    ['hist1 + 1', 'const hist1 = 1'],
+  );
+  const line = Number(tail[0]![1]);
+  assert.equal(
+    await ask({ hist_access_type: 'range', session: 0, start: line, stop: line + 1, output: true }),
+    [[1, line, ['hist1 + 1', '2']]],
+  );
+  assert.equal(await ask({ hist_access_type: 'range', session: 7, start: 0, stop: 100 }), []);
+  assert.is((await ask({ hist_access_type: 'search', pattern: 'const hist?*' })).length, 2);
+  assert.is((await ask({ hist_access_type: 'search', pattern: 'const hist?*', unique: true })).length, 1);
+  assert.is((await ask({ hist_access_type: 'search', pattern: '*hist*', n: 1 })).length, 1);
+});
+
+test('requests without an answer of their own', async () => {
+  const r = content(await c.request('surprise_request', {}));
+  assert.equal([r['status'], r['ename']], ['error', 'UnknownRequest']);
+  assert.equal(content(await c.request('comm_info_request', {})), { status: 'ok', comms: {} });
+  assert.is(content(await c.request('connect_request', {}))['shell_port'], c.connection.shell_port);
+  const id = c.send('comm_open', { comm_id: 'q', target_name: 't', data: {} });
+  const close = await c.wait((m) => m.type === 'comm_close' && m.parent === id);
+  assert.equal(close.content, { comm_id: 'q', data: {} });
+});
+
+test('every request is bracketed by busy and idle', async () => {
+  const id = (await c.request('is_complete_request', { code: '1' })).parent;
+  await c.wait((m) => m.parent === id && m.content['execution_state'] === ('idle' as never));
+  const states = c.received
+    .filter((m) => m.parent === id && m.type === 'status')
+    .map((m) => m.content['execution_state']);
+  assert.equal(states, ['busy', 'idle']);
+});
+
+test('messages with a wrong signature are dropped', async () => {
+  const id = c.send('kernel_info_request', {}, 'shell', 'not the key');
+  await c.request('kernel_info_request', {});
+  await sleep(100);
+  assert.is(c.received.filter((m) => m.parent === id).length, 0);
+});
+
+test('heartbeat', async () => {
+  assert.is(await c.heartbeat(), 'ping');
+});
+
+test('completion answers while a cell keeps its process busy', async () => {
+  const id = c.sendExecute('{ const end = Date.now() + 1500; while (Date.now() < end); }');
+  await c.wait((m) => m.parent === id && m.type === 'execute_input');
+  await sleep(200);
+  const t = Date.now();
+  await c.request('complete_request', { code: 'consol', cursor_pos: 6 });
+  const took = Date.now() - t;
+  assert.is(
+    c.received.some((m) => m.parent === id && m.type === 'execute_reply'),
+    false,
+  );
+  assert.ok(took < 1000, `${took} ms`);
+  await c.finished(id);
+});
+
+test.run();
