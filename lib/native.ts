@@ -52,6 +52,12 @@ export interface Addon {
   resetPeak(): void;
   philox(counter: Uint32Array, keyLow: number, keyHigh: number): Uint32Array;
   buildInfo(): { compiler: string; simd: string };
+  // pool-check.cpp
+  poolCheck(
+    count: number,
+    grain: number,
+    how: 'sum' | 'nested' | 'throw' | 'sleep',
+  ): { sum: number; workers: number };
   // neighbors.cpp
   neighborList(
     batch: NativeBatch,

@@ -5,6 +5,7 @@ namespace mdlab::binding {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportCore(env, exports);
   exportNeighbors(env, exports);
+  exportPoolCheck(env, exports);
   return exports;
 }
 

@@ -14,6 +14,8 @@ bool cancelRequested() {
          (current != nullptr && current->load(std::memory_order_relaxed));
 }
 
+const CancelFlag* attachedCancelFlag() { return current; }
+
 CancelScope::CancelScope(const CancelFlag* flag) : previous_(current) { current = flag; }
 CancelScope::~CancelScope() { current = previous_; }
 

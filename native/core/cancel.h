@@ -24,6 +24,9 @@ inline void throwIfCancelled() {
   if (cancelRequested()) throw Cancelled();
 }
 
+// The flag attached to this thread, or null.
+const CancelFlag* attachedCancelFlag();
+
 // Attaches a job's flag to the calling thread for the scope's life.
 class CancelScope {
  public:

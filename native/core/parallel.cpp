@@ -4,9 +4,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -15,28 +15,31 @@
 namespace mdlab {
 namespace {
 
+using Body = std::function<void(std::int64_t, std::int64_t, int)>;
+
 thread_local int insideWorker = -1;
+// What threads() last told this thread, which may have sized its workspaces by it; 0: not asked.
+thread_local int told = 0;
 
 struct Job {
-  Job(std::int64_t n, std::int64_t piece,
-      const std::function<void(std::int64_t, std::int64_t, int)>* f)
-      : count(n), grain(piece), body(f) {}
   std::int64_t count, grain;
-  const std::function<void(std::int64_t, std::int64_t, int)>* body;
-  std::atomic<std::int64_t> next{0};
-  std::atomic<bool> stop{false};
+  const Body* body;
+  int workers;                     // only workers below this may take part
+  const CancelFlag* cancel;        // of the calling thread
+  std::atomic<std::int64_t> next;  // first index not handed out
+  std::atomic<bool> stop;
   std::mutex errorMutex;
   std::exception_ptr error;
 };
 
-void work(Job& job, int worker, bool watchCancel) {
+void work(Job& job, int worker) {
   insideWorker = worker;
+  const CancelScope scope(job.cancel);
   try {
     while (!job.stop.load(std::memory_order_relaxed)) {
-      const std::int64_t begin = job.next.fetch_add(job.grain);
+      const std::int64_t begin = job.next.fetch_add(job.grain, std::memory_order_relaxed);
       if (begin >= job.count) break;
-      // Only the calling thread knows its job's flag; its exception stops the others.
-      if (watchCancel) throwIfCancelled();
+      throwIfCancelled();
       (*job.body)(begin, std::min(begin + job.grain, job.count), worker);
     }
   } catch (...) {
@@ -47,10 +50,16 @@ void work(Job& job, int worker, bool watchCancel) {
   insideWorker = -1;
 }
 
+// Helpers sleep until a job opens. A helper that wakes after the job has closed finds none and
+// sleeps on, so a short loop never waits for a slow riser.
 class Pool {
  public:
-  explicit Pool(int size) {
-    for (int w = 1; w < size; ++w) helpers_.emplace_back([this, w] { loop(w); });
+  explicit Pool(int wanted) : wanted_(wanted) {
+    try {
+      for (int w = 1; w < wanted; ++w) helpers_.emplace_back([this, w] { loop(w); });
+    } catch (const std::system_error&) {
+      // The system grants no more threads: work with those there are.
+    }
   }
   ~Pool() {
     {
@@ -60,88 +69,119 @@ class Pool {
     wake_.notify_all();
     for (auto& t : helpers_) t.join();
   }
-  int size() const { return static_cast<int>(helpers_.size()) + 1; }
+  int wanted() const { return wanted_; }
 
   void run(Job& job) {
     {
       std::lock_guard lock(mutex_);
       job_ = &job;
-      busy_ = static_cast<int>(helpers_.size());
       ++generation_;
     }
     wake_.notify_all();
-    work(job, 0, true);
+    work(job, 0);
     std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return busy_ == 0; });
     job_ = nullptr;
+    done_.wait(lock, [this] { return active_ == 0; });
   }
 
  private:
   void loop(int worker) {
     std::uint64_t seen = 0;
+    std::unique_lock lock(mutex_);
     for (;;) {
-      Job* job;
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return quit_ || generation_ != seen; });
-        if (quit_) return;
-        seen = generation_;
-        job = job_;
-      }
-      work(*job, worker, false);
-      {
-        std::lock_guard lock(mutex_);
-        if (--busy_ == 0) done_.notify_one();
-      }
+      wake_.wait(lock, [&] { return quit_ || generation_ != seen; });
+      if (quit_) return;
+      seen = generation_;
+      Job* job = job_;
+      if (job == nullptr || worker >= job->workers) continue;
+      ++active_;
+      lock.unlock();
+      work(*job, worker);
+      lock.lock();
+      if (--active_ == 0) done_.notify_one();
     }
   }
 
+  int wanted_;
   std::vector<std::thread> helpers_;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   Job* job_ = nullptr;
-  int busy_ = 0;
+  int active_ = 0;
   std::uint64_t generation_ = 0;
   bool quit_ = false;
 };
 
-std::mutex turn;  // one parallel region at a time
-int wanted = 0;
-// Leaked on purpose: joining threads while the process exits (or dlclose runs) can deadlock.
-Pool* pool = nullptr;
+// Lets host threads in one at a time, in the order they came: a plain mutex would let a loop of
+// parallel regions on one thread starve every other.
+class Turnstile {
+ public:
+  void lock() {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t ticket = last_++;
+    moved_.wait(lock, [&] { return serving_ == ticket; });
+  }
+  void unlock() {
+    {
+      std::lock_guard lock(mutex_);
+      ++serving_;
+    }
+    moved_.notify_all();
+  }
 
-int defaultThreads() { return std::max(1u, std::thread::hardware_concurrency()); }
+ private:
+  std::mutex mutex_;
+  std::condition_variable moved_;
+  std::uint64_t last_ = 0, serving_ = 0;
+};
+
+// Both leaked on purpose: helpers may be asleep in them while the process exits.
+Turnstile& turnstile() {
+  static auto* only = new Turnstile;
+  return *only;
+}
+Pool* pool = nullptr;  // touched only by the thread that is through the turnstile
+
+std::atomic<int> wanted{0};
+
+int wantedThreads() {
+  const int set = wanted.load(std::memory_order_relaxed);
+  return set > 0 ? set : std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 256);
+}
 
 }  // namespace
 
-int threads() {
-  std::lock_guard lock(turn);
-  return wanted > 0 ? wanted : defaultThreads();
-}
+int threads() { return told = wantedThreads(); }
 
 void setThreads(int count) {
   if (count < 1 || count > 256)
     invalid("threads: must be 1..256, received " + std::to_string(count));
-  std::lock_guard lock(turn);
   wanted = count;
+  told = 0;
 }
 
-void parallelFor(std::int64_t count, std::int64_t grain,
-                 const std::function<void(std::int64_t, std::int64_t, int)>& body) {
+void parallelFor(std::int64_t count, std::int64_t grain, const Body& body) {
   if (count <= 0) return;
   grain = std::max<std::int64_t>(1, grain);
   if (insideWorker >= 0) {
+    throwIfCancelled();
     body(0, count, insideWorker);
     return;
   }
-  std::lock_guard lock(turn);
-  const int size = wanted > 0 ? wanted : defaultThreads();
-  if (!pool || pool->size() != size) {
-    delete pool;
-    pool = new Pool(size);
+  const int size = wantedThreads();
+  Job job{count,   grain, &body, told > 0 ? std::min(told, size) : size, attachedCancelFlag(), {0},
+          {false}, {},    {}};
+  if (count <= grain || job.workers == 1) {
+    work(job, 0);
+  } else {
+    std::lock_guard turn(turnstile());
+    if (pool == nullptr || pool->wanted() != size) {
+      delete pool;
+      pool = nullptr;
+      pool = new Pool(size);
+    }
+    pool->run(job);
   }
-  Job job(count, grain, &body);
-  pool->run(job);
   if (job.error) std::rethrow_exception(job.error);
 }
 

@@ -1,0 +1,53 @@
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "binding/binding.h"
+#include "core/parallel.h"
+
+// A loop over the thread pool whose answer is known, for tests of the pool and for `mdlab doctor`.
+namespace mdlab::binding {
+namespace {
+
+// poolCheck(count, grain, how) -> {sum: of 0..count-1, workers: how many took part}. how: "sum";
+// "nested": each index from a loop inside the loop; "throw": the middle index throws; "sleep": 1 ms
+// per piece.
+Napi::Value jsPoolCheck(const Napi::CallbackInfo& info) {
+  const std::int64_t count = info[0].ToNumber().Int64Value();
+  const std::int64_t grain = info[1].ToNumber().Int64Value();
+  const std::string how = info[2].ToString();
+  std::vector<double> sums(threads());
+  std::vector<char> used(threads());
+  const auto add = [&](std::int64_t begin, std::int64_t end, int worker) {
+    used.at(worker) = 1;
+    for (std::int64_t i = begin; i < end; ++i) sums.at(worker) += static_cast<double>(i);
+  };
+  parallelFor(count, grain, [&](std::int64_t begin, std::int64_t end, int worker) {
+    if (how == "throw" && begin <= count / 2 && count / 2 < end)
+      invalid("poolCheck: index must not be the middle one, received " + std::to_string(count / 2));
+    if (how == "sleep") std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (how == "nested")
+      parallelFor(end - begin, 1, [&](std::int64_t b, std::int64_t e, int inner) {
+        if (threads() < 1) invalid("poolCheck: threads() must answer inside a loop");
+        add(begin + b, begin + e, inner);
+      });
+    else
+      add(begin, end, worker);
+  });
+  auto out = Napi::Object::New(info.Env());
+  double sum = 0, workers = 0;
+  for (const double s : sums) sum += s;
+  for (const char u : used) workers += u;
+  out.Set("sum", sum);
+  out.Set("workers", workers);
+  return out;
+}
+
+}  // namespace
+
+void exportPoolCheck(Napi::Env env, Napi::Object exports) {
+  exports.Set("poolCheck", Napi::Function::New<Guarded<jsPoolCheck>>(env, "poolCheck"));
+}
+
+}  // namespace mdlab::binding
