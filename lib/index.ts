@@ -2,5 +2,6 @@
 export { type Appearance, appearance, beads, type Element, element, elements } from './elements.js';
 export { MdlabError } from './errors.js';
 export * from './io/index.js';
+export * from './neighbors/index.js';
 export { Progress, type ProgressOptions } from './progress.js';
 export * from './structure/index.js';

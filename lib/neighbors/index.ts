@@ -1,0 +1,1 @@
+export { NeighborList, type NeighborListOptions, neighborList, type PairList } from './neighbor-list.js';
