@@ -30,6 +30,8 @@ export interface Residues {
   names: string[];
   ids: Int32Array;
   chains: string[];
+  /** Where a file has any: the letter that tells residues of one id apart, or ''. */
+  insertionCodes?: string[];
 }
 
 /** Particles with positions: atoms or beads. Immutable in its shape; positions may be written. */

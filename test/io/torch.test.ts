@@ -328,10 +328,27 @@ test('archives: cut, bombed, mislabelled, of another program', () => {
     refusal(() => readTorch(file('crc.pt', flipped))),
     /zip entry 'm\/data\.pkl' at byte 0: must match its checksum/,
   );
-  const bomb = zipSync({ 'm/data.pkl': new Uint8Array(90_000_000) }, { level: 6 });
+  // Declared sizes are the directory's: 24 bytes into its entry, which starts with PK 1 2.
+  const declare = (level: 0 | 9, size: number): Buffer => {
+    const zip = Buffer.from(zipSync({ 'm/data.pkl': new Uint8Array(100_000) }, { level }));
+    zip.writeUInt32LE(size, zip.indexOf('PK\x01\x02') + 24);
+    return zip;
+  };
   assert.match(
-    refusal(() => readTorch(file('bomb.pt', bomb))),
+    refusal(() => readTorch(file('bomb.pt', declare(9, 90_000_000)))),
     /unpacks to more than .*zip bomb.*received 90000000/,
+  );
+  assert.match(
+    refusal(() => readTorch(file('more.pt', declare(9, 1000)))),
+    /must inflate to 1000 bytes/,
+  );
+  assert.match(
+    refusal(() => readTorch(file('less.pt', declare(9, 200_000)))),
+    /must inflate to 200000 bytes, received 100000/,
+  );
+  assert.match(
+    refusal(() => readTorch(file('stored.pt', declare(0, 1000)))),
+    /must hold 1000 bytes, received 100000/,
   );
   const script = zipSync({ 'm/data.pkl': pickle('N'), 'm/constants.pkl': pickle('N') });
   assert.match(
