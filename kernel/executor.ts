@@ -31,6 +31,9 @@ class Interrupt extends Error {
   }
 }
 
+/** For an interrupted cell to end by itself, ms. */
+const moment = 50;
+
 /** One run of a cell, as its code and what it leaves behind see it. */
 class Cell {
   /** Number of declaring statements that have run. */
@@ -38,6 +41,7 @@ class Cell {
   result: unknown;
   readonly meta: object;
   interrupted = false;
+  private onInterrupt: (() => void) | undefined;
   private readonly waiting = new Set<(reason: unknown) => void>();
   private readonly displays = new Set<Promise<void>>();
 
@@ -64,10 +68,24 @@ class Cell {
     });
   }
 
+  /**
+   * The end of the cell's code. After an interrupt it has a moment to end by itself: code that catches the interrupt and comes to
+   * an end has dealt with it.
+   */
+  async end(started: unknown): Promise<void> {
+    await new Promise((resolve, reject) => {
+      Promise.resolve(started).then(resolve, reject);
+      this.onInterrupt = () => setTimeout(() => reject(new Interrupt()), moment);
+    });
+    this.interrupted = false;
+    Atomics.store(shared, slot.stop, 0);
+  }
+
   interrupt(): void {
     this.interrupted = true;
     for (const reject of this.waiting) reject(new Interrupt());
     this.waiting.clear();
+    this.onInterrupt?.();
   }
 
   /** Something still being shown; the cell is not over before. */
@@ -187,7 +205,7 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
   const started = runBreakable(() =>
     run.call(undefined, ...args, modules.require, { exports }, exports, `${folder}/cell.ts`, folder),
   );
-  if (compiled.async) await cell.wait(started);
+  await cell.end(started);
   const shown = cell.result === undefined ? undefined : await cell.wait(bundle(cell.result));
   await cell.settled();
   return shown && Object.keys(shown).length ? shown : undefined;

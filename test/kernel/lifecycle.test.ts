@@ -1,0 +1,193 @@
+// Starting and ending: what the kernel leaves behind, and what it says when it cannot start.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { skip } from '../tools.js';
+import { Client, cli, connection } from './client.js';
+import { sleep, temporaryFolder } from './tools.js';
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return false;
+  }
+};
+
+async function gone(pid: number, seconds: number): Promise<boolean> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(20))
+    if (!alive(pid)) return true;
+  return false;
+}
+
+function mdlab(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) =>
+    execFile(process.execPath, [cli, ...args], { env: { ...process.env, ...env } }, (e, stdout, stderr) =>
+      resolve({ code: e ? Number(e.code) : 0, stdout, stderr }),
+    ),
+  );
+}
+
+for (const [what, code] of [
+  ['an idle kernel', '0'],
+  ['a live timer', 'setInterval(() => {}, 10); 0'],
+  ['a busy loop', undefined],
+] as const)
+  test(`shutdown ends ${what} and every process`, async () => {
+    const c = await Client.start();
+    const child = Number(
+      await c.value(
+        "import { spawn } from 'node:child_process'; const sleeper = spawn('sleep', ['60'], { stdio: 'ignore' }); sleeper.pid",
+      ),
+    );
+    const executor = Number(await c.value('process.pid'));
+    if (code === undefined) c.sendExecute('while (true) {}');
+    else await c.execute(code);
+    await sleep(50);
+    const t = Date.now();
+    const reply = await c.request('shutdown_request', { restart: true }, 'control');
+    assert.equal(reply.content, { status: 'ok', restart: true });
+    assert.is(await c.exited(3), 0);
+    assert.ok(Date.now() - t < 2500, `${Date.now() - t} ms`);
+    assert.ok(await gone(executor, 1));
+    assert.ok(await gone(child, 1));
+    assert.is(c.errors, '');
+    await c.close();
+  });
+
+test('a kernel that is killed takes its executor along, busy or not', async () => {
+  const c = await Client.start();
+  const executor = Number(await c.value('process.pid'));
+  c.sendExecute('while (true) {}');
+  await sleep(200);
+  c.process.kill('SIGKILL');
+  assert.ok(await gone(executor, 3));
+  await c.close();
+});
+
+test('SIGTERM is a shutdown, SIGINT an interrupt', async () => {
+  const c = await Client.start();
+  const id = c.sendExecute('while (true) {}');
+  await c.wait((m) => m.parent === id && m.type === 'execute_input');
+  await sleep(400);
+  c.process.kill('SIGINT');
+  assert.is((await c.finished(id)).reply.content['ename'], 'KeyboardInterrupt');
+  c.process.kill('SIGTERM');
+  assert.is(await c.exited(3), 0);
+  await c.close();
+});
+
+test('listens on the address asked for and nowhere else', async () => {
+  if (!existsSync('/proc/net/tcp')) return skip('listening addresses', 'no /proc/net/tcp here');
+  const c = await Client.start();
+  await c.value('1');
+  const executor = Number(await c.value('process.pid'));
+  const sockets = new Set(
+    [c.process.pid!, executor].flatMap((pid) =>
+      readdirSync(`/proc/${pid}/fd`).flatMap(
+        (fd) => /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${fd}`))?.[1] ?? [],
+      ),
+    ),
+  );
+  const listening = ['tcp', 'tcp6'].flatMap((kind) =>
+    readFileSync(`/proc/net/${kind}`, 'utf8')
+      .split('\n')
+      .map((l) => l.trim().split(/\s+/))
+      .filter((f) => f[3] === '0A' && sockets.has(f[9]!))
+      .map((f) => f[1]!),
+  );
+  const { shell_port, iopub_port, stdin_port, control_port, hb_port } = c.connection;
+  const expected = [shell_port, iopub_port, stdin_port, control_port, hb_port].map(
+    (p) => `0100007F:${p.toString(16).toUpperCase().padStart(4, '0')}`,
+  );
+  assert.equal(listening.sort(), expected.sort());
+  await c.close();
+});
+
+function link(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+test('connection files that cannot be used are named with their fault', async () => {
+  const folder = temporaryFolder();
+  const refuse = async (text: string | undefined, rule: RegExp): Promise<void> => {
+    const file = join(folder, 'c.json');
+    if (text !== undefined) writeFileSync(file, text);
+    const r = await mdlab(['kernel', text === undefined ? join(folder, 'absent.json') : file]);
+    assert.is(r.code, 1);
+    assert.match(r.stderr, rule);
+    assert.is(r.stderr.trim().split('\n').length, 1, r.stderr);
+  };
+  const good = await connection();
+  await refuse(undefined, /absent\.json: cannot be read, ENOENT/);
+  await refuse('{', /c\.json: text: must be a connection file in JSON/);
+  await refuse(
+    JSON.stringify({ ...good, transport: 'udp' }),
+    /transport: must be 'tcp' or 'ipc', received "udp"/,
+  );
+  await refuse(JSON.stringify({ ...good, hb_port: 'x' }), /hb_port: must be a port number/);
+  await refuse(JSON.stringify({ ...good, signature_scheme: 'none' }), /signature_scheme/);
+  const taken = createServer().listen(good.control_port, '127.0.0.1');
+  await refuse(JSON.stringify(good), /cannot listen on tcp:\/\/127\.0\.0\.1:\d+ for control/);
+  taken.close();
+});
+
+test('kernelspec: install, list, uninstall; nothing is left', async () => {
+  const prefix = join(temporaryFolder(), 'venv');
+  mkdirSync(prefix);
+  const installed = await mdlab(['kernel', 'install', '--prefix', prefix, '--name', 'lab', '--env', 'A=b=c']);
+  assert.is(installed.stdout.trim(), join(prefix, 'share', 'jupyter', 'kernels', 'lab'));
+  const folder = installed.stdout.trim();
+  const spec = JSON.parse(readFileSync(join(folder, 'kernel.json'), 'utf8'));
+  assert.equal(spec.argv, [process.execPath, cli, 'kernel', '{connection_file}']);
+  assert.is(spec.language, 'typescript');
+  assert.is(spec.interrupt_mode, 'message');
+  assert.equal(spec.env, { A: 'b=c' });
+  for (const size of [32, 64]) {
+    const png = readFileSync(join(folder, `logo-${size}x${size}.png`));
+    assert.equal(
+      [png.toString('latin1', 1, 4), png.readUInt32BE(16), png.readUInt32BE(20)],
+      ['PNG', size, size],
+    );
+  }
+  assert.match((await mdlab(['kernel', 'list', '--prefix', prefix])).stdout, /^lab\t/m);
+  assert.is((await mdlab(['kernel', 'install', '--prefix', prefix, '--name', 'lab'])).code, 0);
+  assert.is((await mdlab(['kernel', 'uninstall', '--prefix', prefix, '--name', 'lab'])).code, 0);
+  assert.not(existsSync(join(prefix, 'share', 'jupyter')));
+  assert.match(
+    (await mdlab(['kernel', 'uninstall', '--prefix', prefix, '--name', 'lab'])).stderr,
+    /none is installed/,
+  );
+  assert.match(
+    (await mdlab(['kernel', 'install', '--prefix', prefix, '--name', '../x'])).stderr,
+    /must be of letters/,
+  );
+});
+
+test("kernelspec: the user's folder, and kernels of others are left alone", async () => {
+  const data = join(temporaryFolder(), 'data');
+  const env = { JUPYTER_DATA_DIR: data };
+  const foreign = join(data, 'kernels', 'mdlab');
+  mkdirSync(foreign, { recursive: true });
+  writeFileSync(join(foreign, 'kernel.json'), '{"argv":["other"]}');
+  assert.match((await mdlab(['kernel', 'install'], env)).stderr, /is taken by another kernel/);
+  assert.match((await mdlab(['kernel', 'uninstall'], env)).stderr, /is not one of mdlab/);
+  assert.is(
+    (await mdlab(['kernel', 'install', '--name', 'mdlab2'], env)).stdout.trim(),
+    join(data, 'kernels', 'mdlab2'),
+  );
+  assert.equal((await mdlab(['kernel', 'list'], env)).stdout.match(/^mdlab\S*/gm), ['mdlab2']);
+});
+
+test.run();
