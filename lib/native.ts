@@ -69,6 +69,17 @@ export interface Addon {
   ): NativeNeighborList;
   verletList(cutoff: number, skin: number): NativeVerletList;
   verletUpdate(list: NativeVerletList, batch: NativeBatch): NativeNeighborList & { rebuilds: number };
+
+  // potential.cpp
+  sumPotentials(potentials: NativePotential[]): NativePotential;
+  /** Overwrites the outputs; forces and virial may be undefined. */
+  evaluate(
+    potential: NativePotential,
+    batch: NativeBatch,
+    energy: Float64Array,
+    forces: Float64Array | undefined,
+    virial: Float64Array | undefined,
+  ): { edges: number; listSeconds: number; seconds: number };
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

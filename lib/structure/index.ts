@@ -1,3 +1,4 @@
+export { joinBatch } from './batch.js';
 export {
   aminoAcids,
   type BeadName,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "models/potential.h"
@@ -46,5 +47,6 @@ BatchArguments batchOf(const Napi::Object& object);
 void exportCore(Napi::Env env, Napi::Object exports);
 void exportPoolCheck(Napi::Env env, Napi::Object exports);
 void exportNeighbors(Napi::Env env, Napi::Object exports);
+void exportPotential(Napi::Env env, Napi::Object exports);
 
 }  // namespace mdlab::binding

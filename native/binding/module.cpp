@@ -6,6 +6,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportCore(env, exports);
   exportNeighbors(env, exports);
   exportPoolCheck(env, exports);
+  exportPotential(env, exports);
   return exports;
 }
 

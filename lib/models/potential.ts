@@ -1,0 +1,110 @@
+import { invalid } from '../errors.js';
+import { type NativePotential, native } from '../native.js';
+import { joinBatch } from '../structure/batch.js';
+import type { Structure } from '../structure/structure.js';
+import type { EnergyUnit, LengthUnit } from '../units.js';
+
+export type Backend = 'reference' | 'cpu';
+export type Precision = 'float64' | 'float32';
+
+/** What every potential says of itself. */
+export interface PotentialInfo {
+  /** Shown in tables and errors. */
+  readonly name: string;
+  /** Å; 0 when no neighbour list is needed. */
+  readonly cutoff: number;
+  readonly backend: Backend;
+  readonly precision: Precision;
+  /** The way it is computed, where there are several. */
+  readonly pipeline?: string;
+  /** Units of the model's own file. Results of the library are in eV and Å whatever these are. */
+  readonly units?: { energy: EnergyUnit; length: LengthUnit };
+  /** Species indices of a structure as this potential counts them. @throws EINVALID where it cannot tell */
+  readonly typesOf?: (structure: Structure) => Int32Array;
+}
+
+/** An energy function of positions: a model, a prior, or a sum of such. */
+export class Potential {
+  readonly handle: NativePotential;
+  readonly info: PotentialInfo;
+  /** The potentials a sum is made of; empty for a single term. */
+  readonly terms: readonly Potential[];
+
+  constructor(handle: NativePotential, info: PotentialInfo, terms: readonly Potential[] = []) {
+    this.handle = handle;
+    this.info = info;
+    this.terms = terms;
+  }
+
+  get name(): string {
+    return this.info.name;
+  }
+
+  /** Å. */
+  get cutoff(): number {
+    return this.info.cutoff;
+  }
+}
+
+/** Adds potentials. Terms may differ in backend and precision; the sum names the first term's. */
+export function sum(...terms: readonly Potential[]): Potential {
+  const first = terms[0];
+  if (!first) return invalid('sum', 'needs at least one potential', 'none');
+  return new Potential(
+    native().sumPotentials(terms.map((t) => t.handle)),
+    {
+      ...first.info,
+      name: terms.map((t) => t.name).join(' + '),
+      cutoff: Math.max(...terms.map((t) => t.cutoff)),
+      typesOf: terms.find((t) => t.info.typesOf)?.info.typesOf,
+    },
+    terms,
+  );
+}
+
+export interface EvaluateOptions {
+  /** Default true. */
+  forces?: boolean;
+  /** Default false. */
+  virial?: boolean;
+}
+
+export interface EvaluateResult {
+  /** (systems) eV. */
+  energy: Float64Array;
+  /** (atoms,3) eV/Å; empty when not asked for. */
+  forces: Float64Array;
+  /** (systems,3,3) eV, W = −dE/dε; empty when not asked for. Pressure = (2K + tr W) / 3V. */
+  virial: Float64Array;
+  /** (systems+1): first atom of each system. */
+  offsets: Int32Array;
+  /** Directed pairs within the cutoff; 0 when no list was needed. */
+  edges: number;
+  /** Wall time of the neighbour list and of the evaluation, s. */
+  seconds: { list: number; evaluate: number };
+}
+
+/**
+ * Energy, forces and virial of one structure or of several at once.
+ * @throws EINVALID for types the potential does not know, ENUMERIC where a result is not finite, EINTERRUPTED when stopped
+ */
+export function evaluate(
+  potential: Potential,
+  structures: Structure | readonly Structure[],
+  options: EvaluateOptions = {},
+): EvaluateResult {
+  const list: readonly Structure[] = Array.isArray(structures) ? structures : [structures];
+  const batch = joinBatch(list, potential.info.typesOf);
+  const energy = new Float64Array(list.length);
+  const forces = new Float64Array(options.forces === false ? 0 : batch.positions.length);
+  const virial = new Float64Array(options.virial ? 9 * list.length : 0);
+  const told = native().evaluate(potential.handle, batch, energy, forces, virial);
+  return {
+    energy,
+    forces,
+    virial,
+    offsets: batch.offsets,
+    edges: told.edges,
+    seconds: { list: told.listSeconds, evaluate: told.seconds },
+  };
+}

@@ -1,0 +1,25 @@
+#include "models/sum.h"
+
+#include <algorithm>
+
+#include "core/cancel.h"
+
+namespace mdlab {
+
+SumPotential::SumPotential(std::vector<std::shared_ptr<Potential>> terms)
+    : terms_(std::move(terms)) {}
+
+double SumPotential::cutoff() const {
+  double largest = 0;
+  for (const auto& term : terms_) largest = std::max(largest, term->cutoff());
+  return largest;
+}
+
+void SumPotential::evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) {
+  for (const auto& term : terms_) {
+    throwIfCancelled();
+    term->evaluate(batch, list, out);
+  }
+}
+
+}  // namespace mdlab
