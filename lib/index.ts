@@ -2,6 +2,7 @@
 export { type Appearance, appearance, beads, type Element, element, elements } from './elements.js';
 export { MdlabError } from './errors.js';
 export * from './io/index.js';
+export * from './md/index.js';
 export * from './models/index.js';
 export * from './neighbors/index.js';
 export { Progress, type ProgressOptions } from './progress.js';

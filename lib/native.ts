@@ -41,6 +41,71 @@ export interface NativeVerletList {
   readonly [verletBrand]: true;
 }
 
+declare const dynamicsBrand: unique symbol;
+/** An opaque run of molecular dynamics. */
+export interface NativeDynamics {
+  readonly [dynamicsBrand]: true;
+}
+
+declare const fireBrand: unique symbol;
+/** An opaque minimisation. */
+export interface NativeFire {
+  readonly [fireBrand]: true;
+}
+
+/** A run as native/md/dynamics.h describes it; Å, fs, eV. */
+export interface NativeDynamicsOptions {
+  langevin: boolean;
+  /** fs. */
+  timestep: number;
+  /** 1/fs. */
+  friction: number;
+  /** (systems) eV. */
+  kT: Float64Array;
+  seedLow: number;
+  seedHigh: number;
+  /** (systems) what noise is drawn by. */
+  replica: Int32Array;
+  removeDrift: boolean;
+  /** Å per step. */
+  displacementLimit: number;
+  /** Å. */
+  skin: number;
+  /** Steps between tempering exchanges; 0: none. */
+  exchangeEvery: number;
+  /** (temperatures) eV. */
+  ladder: Float64Array;
+  /** (atoms) Å²/(fs² eV). */
+  inverseMasses: Float64Array;
+}
+
+/** Copies of a run's state after its last whole step. */
+export interface NativeDynamicsState {
+  step: number;
+  /** (atoms,3) Å. */
+  positions: Float64Array;
+  /** (atoms,3) Å/fs. */
+  velocities: Float64Array;
+  /** (atoms,3) eV/Å. */
+  forces: Float64Array;
+  /** (systems) eV. */
+  potential: Float64Array;
+  /** (systems) eV. */
+  kinetic: Float64Array;
+  /** (systems,3,3) eV; empty where no box is fully periodic. */
+  virial: Float64Array;
+  /** (atoms,3) Å: where the neighbour list was built; empty without one. */
+  listBuiltAt: Float64Array;
+  listRebuilds: number;
+  /** (systems) eV. */
+  kT: Float64Array;
+  /** (systems) rung of the tempering ladder; empty without tempering. */
+  rung: Float64Array;
+  /** (temperatures−1). */
+  attempted: Float64Array;
+  accepted: Float64Array;
+}
+
 /** What native/binding exports, one block per binding file. */
 export interface Addon {
   // core.cpp
@@ -52,6 +117,39 @@ export interface Addon {
   resetPeak(): void;
   philox(counter: Uint32Array, keyLow: number, keyHigh: number): Uint32Array;
   buildInfo(): { compiler: string; simd: string };
+
+  // md.cpp
+  createDynamics(
+    potential: NativePotential,
+    batch: NativeBatch,
+    options: NativeDynamicsOptions,
+  ): NativeDynamics;
+  setPositions(run: NativeDynamics, positions: Float64Array): void;
+  setVelocities(run: NativeDynamics, velocities: Float64Array): void;
+  /** Maxwell-Boltzmann at kT (systems), eV. */
+  drawVelocities(run: NativeDynamics, kT: Float64Array): void;
+  /** Takes steps on a thread of its own; gives the steps since the run began. */
+  advanceDynamics(run: NativeDynamics, steps: number): Promise<number>;
+  stopDynamics(run: NativeDynamics): void;
+  dynamicsStep(run: NativeDynamics): number;
+  readDynamics(run: NativeDynamics): NativeDynamicsState;
+  restoreDynamics(run: NativeDynamics, state: NativeDynamicsState): void;
+  createFire(
+    potential: NativePotential,
+    batch: NativeBatch,
+    options: { forceTolerance: number; maxMove: number; skin: number },
+  ): NativeFire;
+  advanceFire(run: NativeFire, steps: number): Promise<number>;
+  stopFire(run: NativeFire): void;
+  fireStep(run: NativeFire): number;
+  readFire(run: NativeFire): {
+    step: number;
+    positions: Float64Array;
+    potential: Float64Array;
+    maxForce: Float64Array;
+    steps: Float64Array;
+  };
+  harmonicWell(k: Float64Array, centers: Float64Array): NativePotential;
   // pool-check.cpp
   poolCheck(
     count: number,

@@ -2,7 +2,7 @@
  * safetensors: 8-byte little-endian header length, a JSON header, then the tensors' bytes.
  * Format: https://huggingface.co/docs/safetensors (the parts "Format" and its constraints).
  */
-import { closeSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, renameSync, writeSync } from 'node:fs';
 import { invalid, malformed } from '../errors.js';
 import { type ByteSource, countWithin, openFile, withSource } from './source.js';
 import type { Tensor } from './tensor.js';
@@ -183,6 +183,7 @@ export function writeWhole(path: string, parts: readonly Uint8Array[]): void {
         done += writeSync(fd, part, done, Math.min(part.length - done, 1 << 30));
       }
     }
+    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

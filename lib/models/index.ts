@@ -1,3 +1,4 @@
+export { type HarmonicWellOptions, harmonicWell } from './harmonic-well.js';
 export {
   type Backend,
   type EvaluateOptions,

@@ -45,6 +45,7 @@ BatchArguments batchOf(const Napi::Object& object);
 
 // One function per binding file adds its exports; module.cpp lists them.
 void exportCore(Napi::Env env, Napi::Object exports);
+void exportMd(Napi::Env env, Napi::Object exports);
 void exportPoolCheck(Napi::Env env, Napi::Object exports);
 void exportNeighbors(Napi::Env env, Napi::Object exports);
 void exportPotential(Napi::Env env, Napi::Object exports);

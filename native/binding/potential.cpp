@@ -39,6 +39,7 @@ Napi::Value jsEvaluate(const Napi::CallbackInfo& info) {
   const bool listed = potential->cutoff() > 0;
   if (listed) buildNeighborList(batch, potential->cutoff(), 0, {}, list);
   const auto built = Clock::now();
+  const PotentialTurn turn(*potential);
   potential->evaluate(batch, listed ? &list : nullptr, out);
   const auto end = Clock::now();
 

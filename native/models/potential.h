@@ -1,6 +1,9 @@
 #pragma once
+#include <chrono>
+#include <mutex>
 #include <span>
 
+#include "core/cancel.h"
 #include "neighbors/neighbor-list.h"
 #include "system/batch.h"
 
@@ -14,8 +17,8 @@ struct Evaluation {
                              // to); pressure = (2K + tr W) / 3V; empty: not wanted
 };
 
-// A term of the energy: a model, a prior, or a sum of them. Not safe for two threads at once (owns
-// its workspace).
+// A term of the energy: a model, a prior, or a sum of them. Owns its workspace, so it serves one
+// thread at a time: whoever evaluates holds a PotentialTurn.
 class Potential {
  public:
   virtual ~Potential() = default;
@@ -25,6 +28,22 @@ class Potential {
   // null only when cutoff() is 0. Throws Cancelled between stages when asked to stop,
   // Error(ENUMERIC) naming the first system whose energy or force is not finite.
   virtual void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) = 0;
+
+ private:
+  friend class PotentialTurn;
+  std::timed_mutex turn_;
+};
+
+// The right to evaluate a potential, for the scope's life. Two runs may share one: they take turns.
+class PotentialTurn {
+ public:
+  // Waits until the potential is free; throws Cancelled when asked to stop meanwhile.
+  explicit PotentialTurn(Potential& potential) : lock_(potential.turn_, std::defer_lock) {
+    while (!lock_.try_lock_for(std::chrono::milliseconds(5))) throwIfCancelled();
+  }
+
+ private:
+  std::unique_lock<std::timed_mutex> lock_;
 };
 
 }  // namespace mdlab

@@ -18,6 +18,7 @@ double SumPotential::cutoff() const {
 void SumPotential::evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) {
   for (const auto& term : terms_) {
     throwIfCancelled();
+    const PotentialTurn turn(*term);
     term->evaluate(batch, list, out);
   }
 }

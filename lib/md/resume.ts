@@ -1,0 +1,102 @@
+/** Going on with a stored run. */
+import { basename } from 'node:path';
+import { invalid } from '../errors.js';
+import type { Potential } from '../models/index.js';
+import { type Checkpoint, type CheckpointOptions, readCheckpoint } from './checkpoint.js';
+import type { SimulateOptions } from './options.js';
+import { outputsOf } from './simulate.js';
+import { potentialRecord, Simulation } from './simulation.js';
+import { makeSystem, type System } from './system.js';
+
+export interface ResumeOptions extends Pick<SimulateOptions, 'checkpoint' | 'progress' | 'signal'> {
+  /** Steps in all, those before the checkpoint included. Default: as the run was told. */
+  steps?: number;
+  /** Default: the run's own file, of which frames after the checkpoint are dropped; `false` writes none. */
+  trajectory?: string | false;
+}
+
+/**
+ * A stored run, ready to go on with the same bits as if it had never stopped (same potential, same machine).
+ * @param file as `checkpoint` or `save` wrote it; unless told otherwise the run goes on writing there
+ * @throws EFORMAT for a damaged file; EINVALID when the potential is not the one the run was made with: other name,
+ * precision, species indices, number of particles, or energies that differ by more than 1e-6
+ * @example const sim = await resume('run.checkpoint', model); await sim.run();
+ */
+export async function resume(
+  file: string,
+  potential: Potential,
+  options: ResumeOptions = {},
+): Promise<Simulation> {
+  const stored = readCheckpoint(file);
+  checkPotential(file, stored.options.potential, potential);
+  const { every, removeCenterOfMass, replicas } = stored.options;
+  const system = makeSystem('resume', stored.structures, potential, replicas, removeCenterOfMass);
+  checkTypes(file, stored, system);
+  const { potential: _, trajectory, ...runOptions } = stored.options;
+  const outputs = outputsOf(
+    {
+      checkpoint: options.checkpoint ?? file,
+      ...(options.progress === undefined ? {} : { progress: options.progress }),
+      ...(options.signal ? { signal: options.signal } : {}),
+      ...trajectoryOf(options.trajectory, trajectory),
+    },
+    every,
+  );
+  const steps = options.steps ?? runOptions.steps;
+  if (!(Number.isSafeInteger(steps) && steps >= stored.state.step)) {
+    invalid('resume.steps', `must be at least the ${stored.state.step} taken before the checkpoint`, steps);
+  }
+  const kept = outputs.trajectory === trajectory?.file ? trajectory?.frames : undefined;
+  const sim = new Simulation(system, potential, { ...runOptions, steps }, outputs, kept);
+  await sim.restore(stored.state, (energies) => checkEnergies(file, stored, energies));
+  return sim;
+}
+
+function trajectoryOf(
+  wanted: string | false | undefined,
+  stored: CheckpointOptions['trajectory'],
+): { trajectory?: string } {
+  if (wanted === false) return {};
+  const file = wanted ?? stored?.file;
+  return file === undefined ? {} : { trajectory: file };
+}
+
+function checkPotential(file: string, stored: CheckpointOptions['potential'], potential: Potential): void {
+  const now = potentialRecord(potential);
+  for (const key of ['name', 'backend', 'precision', 'pipeline'] as const) {
+    if (stored[key] !== now[key]) {
+      invalid(`resume.potential.${key}`, `must be ${show(stored[key])} as in ${basename(file)}`, now[key]);
+    }
+  }
+}
+
+function show(value: string | undefined): string {
+  return value === undefined ? 'absent' : `'${value}'`;
+}
+
+function checkTypes(file: string, stored: Checkpoint, system: System): void {
+  const { types } = system.batch;
+  if (stored.types.length !== types.length) {
+    invalid(
+      'resume.types',
+      `must be ${types.length} to fit the structures of ${basename(file)}`,
+      stored.types.length,
+    );
+  }
+  const bad = types.findIndex((t, i) => t !== stored.types[i]);
+  if (bad >= 0) {
+    const rule = `must be ${stored.types[bad]} as in ${basename(file)}`;
+    invalid(`resume.types[${bad}]`, rule, types[bad], 'use the potential of the run');
+  }
+}
+
+/** The potential's values at the stored positions are its fingerprint. */
+function checkEnergies(file: string, stored: Checkpoint, energies: Float64Array): void {
+  energies.forEach((energy, s) => {
+    const was = stored.state.potential[s]!;
+    if (Math.abs(energy - was) > 1e-6 * Math.max(1, Math.abs(was))) {
+      const rule = `must give ${was} eV for system ${s} at the positions of ${basename(file)}`;
+      invalid('resume.potential', rule, energy, 'use the potential of the run');
+    }
+  });
+}

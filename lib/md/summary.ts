@@ -1,0 +1,103 @@
+/** What a run says of itself at the end. */
+import { cpus } from 'node:os';
+import type { Potential } from '../models/index.js';
+import { type NativeDynamicsState, native } from '../native.js';
+import type { RunOptions } from './options.js';
+import { energyDrift, type FrameColumns } from './record.js';
+import type { System } from './system.js';
+
+export interface Summary {
+  /** Steps this object took (a resumed run counts from its checkpoint). */
+  steps: number;
+  /** Systems moved at once. */
+  replicas: number;
+  /** Particles of all replicas. */
+  atoms: number;
+  /** Wall time of the steps alone, s. */
+  seconds: number;
+  stepsPerSecond: number;
+  /** Simulated time per day of one replica. */
+  nanosecondsPerDay: number;
+  /** The same, all replicas together. */
+  aggregateNanosecondsPerDay: number;
+  /** One row per frame and replica, ready for a table. */
+  frames: FrameColumns;
+  /** (replicas) kT per degree of freedom per ns, of the total energy: velocity Verlet only. */
+  drift?: Float64Array;
+  /** With tempering: neighbouring temperatures and how often they exchanged. */
+  exchange?: ExchangeColumns;
+  /** Neighbour lists built. */
+  listRebuilds: number;
+  environment: Record<string, string | number>;
+}
+
+/** One row per pair of neighbouring temperatures. */
+export interface ExchangeColumns {
+  /** K. */
+  lower: Float64Array;
+  /** K. */
+  upper: Float64Array;
+  attempted: Float64Array;
+  accepted: Float64Array;
+  /** accepted / attempted; NaN before the first attempt. */
+  rate: Float64Array;
+}
+
+/** What a summary is made of. */
+export interface Finished {
+  system: System;
+  potential: Potential;
+  options: RunOptions;
+  frames: FrameColumns;
+  state: NativeDynamicsState;
+  steps: number;
+  seconds: number;
+}
+
+export function summarize(run: Finished): Summary {
+  const { frames, seconds, state, steps } = run;
+  const { integrator, tempering } = run.options;
+  const replicas = run.system.systems.length;
+  const stepsPerSecond = seconds > 0 ? steps / seconds : 0;
+  const nanosecondsPerDay = stepsPerSecond * integrator.timestep * 1e-6 * 86400;
+  const { info } = run.potential;
+  return {
+    steps,
+    replicas,
+    atoms: run.system.masses.length,
+    seconds,
+    stepsPerSecond,
+    nanosecondsPerDay,
+    aggregateNanosecondsPerDay: nanosecondsPerDay * replicas,
+    frames,
+    ...(integrator.kind === 'velocityVerlet'
+      ? { drift: energyDrift(frames, run.system.degreesOfFreedom) }
+      : {}),
+    ...(tempering ? { exchange: exchangeColumns(tempering.temperatures, state) } : {}),
+    listRebuilds: state.listRebuilds,
+    environment: {
+      potential: info.name,
+      backend: info.backend,
+      precision: info.precision,
+      ...(info.pipeline ? { pipeline: info.pipeline } : {}),
+      integrator: integrator.kind,
+      timestep: integrator.timestep,
+      seed: integrator.seed,
+      threads: native().threads(),
+      simd: native().buildInfo().simd,
+      cpu: cpus()[0]?.model ?? 'unknown',
+      node: process.version,
+    },
+  };
+}
+
+function exchangeColumns(temperatures: readonly number[], state: NativeDynamicsState): ExchangeColumns {
+  const { accepted, attempted } = state;
+  return {
+    lower: Float64Array.from(temperatures.slice(0, -1)),
+    upper: Float64Array.from(temperatures.slice(1)),
+    attempted,
+    accepted,
+    rate: accepted.map((a, k) => a / attempted[k]!),
+  };
+}

@@ -1,0 +1,75 @@
+/** The trajectory files of a run: one per system. */
+import { extname } from 'node:path';
+import { openTrajectory, type StoredFrame, type TrajectoryWriter } from '../io/index.js';
+import type { Frame } from './frame.js';
+import type { System } from './system.js';
+
+/**
+ * File of one system: the name as given for a single system, else numbered before the extension, `run.dcd` →
+ * `run.07.dcd`; `{replica}` in the name marks another place for the number.
+ */
+export function trajectoryFile(pattern: string, system: number, systems: number): string {
+  const number = String(system).padStart(String(systems - 1).length, '0');
+  if (pattern.includes('{replica}')) return pattern.replaceAll('{replica}', number);
+  if (systems === 1) return pattern;
+  const extension = extname(pattern);
+  return `${pattern.slice(0, pattern.length - extension.length)}.${number}${extension}`;
+}
+
+/** Opened at the first frame, so that a run that never moves leaves files alone. */
+export class TrajectoryFiles {
+  readonly pattern: string;
+  private readonly system: System;
+  private kept: number | undefined;
+  private writers: TrajectoryWriter[] | undefined;
+
+  /** @param kept frames to keep of existing files, which are then continued; undefined: new files */
+  constructor(pattern: string, system: System, kept?: number) {
+    this.pattern = pattern;
+    this.system = system;
+    this.kept = kept;
+  }
+
+  /** Frames in each file. */
+  get count(): number {
+    return this.writers?.[0]?.count ?? this.kept ?? 0;
+  }
+
+  write(frame: Frame): void {
+    const { offsets } = frame;
+    this.open().forEach((writer, s) => {
+      const [from, to] = [3 * offsets[s]!, 3 * offsets[s + 1]!];
+      const { box } = this.system.systems[s]!;
+      const stored: StoredFrame = {
+        positions: frame.positions.subarray(from, to),
+        velocities: frame.velocities.subarray(from, to),
+        step: frame.step,
+        time: frame.time,
+        energy: frame.potential[s]!,
+        box,
+      };
+      writer.write(stored);
+    });
+  }
+
+  flush(): void {
+    for (const writer of this.writers ?? []) writer.flush();
+  }
+
+  /** The next frame opens them again and goes on behind what is there. */
+  close(): void {
+    this.kept = this.count;
+    for (const writer of this.writers ?? []) writer.close();
+    this.writers = undefined;
+  }
+
+  private open(): TrajectoryWriter[] {
+    const { systems } = this.system;
+    this.writers ??= systems.map((s, k) => {
+      const append = this.kept !== undefined;
+      const keep = this.kept === undefined ? {} : { keep: this.kept };
+      return openTrajectory(trajectoryFile(this.pattern, k, systems.length), s, { append, ...keep });
+    });
+    return this.writers;
+  }
+}

@@ -1,0 +1,118 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { harmonicWell, langevin, MdlabError, Structure, simulate, velocityVerlet } from '../../lib/index.js';
+import { atOrigin, cloud } from './shared.js';
+
+const well = harmonicWell({ k: 1 });
+const integrator = langevin({ temperature: 300, timestep: 2 });
+
+test('a run that explodes names step, replica and atom and keeps the last good step', async () => {
+  // One atom of replica 1 sits in a well too stiff for the time step.
+  const k = Float64Array.of(1, 1, 1e6, 1);
+  const sim = simulate(cloud(4), harmonicWell({ k }), {
+    integrator: velocityVerlet({ timestep: 5 }),
+    steps: 1000,
+    every: 1,
+    replicas: 2,
+  });
+  const error = await sim.run().catch((e: unknown) => e);
+  assert.ok(error instanceof MdlabError);
+  const { code, message } = error as MdlabError;
+  assert.is(code, 'ENUMERIC');
+  assert.match(
+    message,
+    /^dynamics: diverged at step \d+ in replica 0: atom 2 moved [\d.e+]+ Å in one step \(limit 10 Å\); use a smaller timestep or minimise first\. The state of step \d+ is kept$/,
+  );
+  const { state } = sim;
+  assert.is(state.step, Number(/at step (\d+)/.exec(message)![1]) - 1);
+  assert.ok(state.positions.every((x) => Number.isFinite(x)));
+});
+
+test('the replica is named by its own number', async () => {
+  const hot = cloud(3).with({ velocities: Float64Array.of(0, 0, 0, 0, 9, 0, 0, 0, 0) });
+  const sim = simulate([cloud(3).with({ velocities: new Float64Array(9) }), hot], well, {
+    integrator: velocityVerlet({ timestep: 2 }),
+    steps: 10,
+    firstReplica: 5,
+  });
+  const error = await sim.run().catch((e: unknown) => e);
+  assert.match(String(error), /diverged at step 1 in replica 6: atom 1 moved 18/);
+});
+
+test('masses come from the structure, else from symbols, else are asked for', () => {
+  const unknown = new Structure({ positions: new Float64Array(3), symbols: ['Xx'] });
+  assert.throws(
+    () => simulate(unknown, well, { integrator, steps: 1 }),
+    /simulate.masses\[0\]: is unknown for this symbol, received "Xx"; give structure.masses in amu/,
+  );
+  for (const bad of [0, -1, Number.NaN]) {
+    assert.throws(
+      () => simulate(unknown.with({ masses: Float64Array.of(bad) }), well, { integrator, steps: 1 }),
+      /simulate.masses\[0\]: must be positive \(amu\), received/,
+    );
+  }
+  const sim = simulate(unknown.with({ masses: Float64Array.of(40) }), well, { integrator, steps: 1 });
+  assert.equal([...sim.system.masses], [40]);
+});
+
+test('options out of range are refused, each by name', () => {
+  const refuse = (options: object, message: RegExp): void => {
+    assert.throws(() => simulate(cloud(2), well, { integrator, steps: 1, ...options }), message);
+  };
+  refuse({ steps: -1 }, /simulate.steps: must be a whole number of at least 0, received -1/);
+  refuse({ every: 0 }, /simulate.every: must be a whole number of at least 1, received 0/);
+  refuse({ replicas: 2.5 }, /simulate.replicas/);
+  refuse({ skin: -1 }, /simulate.skin: must be at least 0, received -1; give it in Å/);
+  refuse({ displacementLimit: 0 }, /simulate.displacementLimit: must be positive/);
+  refuse({ integrator: {} }, /simulate.integrator: must be langevin/);
+  refuse({ integrator: langevin({ timestep: 2 }) }, /simulate.integrator.temperature: must be given/);
+  refuse(
+    { integrator: langevin({ timestep: 2, temperature: [300, 310] }), replicas: 3 },
+    /must be one number or 3, one per replica, received 2/,
+  );
+  refuse(
+    { velocities: new Float64Array(5) },
+    /simulate.velocities: must hold 6 numbers, or 6 for each replica/,
+  );
+  refuse({ velocities: new Float64Array(6).fill(Number.NaN) }, /simulate.velocities\[0\]: must be finite/);
+  assert.throws(
+    () => simulate(cloud(0), well, { integrator, steps: 1 }),
+    /must have at least 1 particles, received 0/,
+  );
+  assert.throws(
+    () => simulate([], well, { integrator, steps: 1 }),
+    /simulate.structures: must be at least one/,
+  );
+  assert.throws(
+    () => simulate(atOrigin(1), well, { integrator, steps: 1, removeCenterOfMass: true }),
+    /must have at least 2 particles when the centre of mass is kept at rest, received 1/,
+  );
+  assert.throws(
+    () => langevin({ temperature: 300, timestep: 0 }),
+    /langevin.timestep: must be positive, received 0/,
+  );
+  assert.throws(() => langevin({ temperature: -3, timestep: 1 }), /langevin.temperature: must be positive/);
+  assert.throws(
+    () => langevin({ temperature: 3, timestep: 1, friction: -1 }),
+    /langevin.friction: must be at least 0/,
+  );
+  assert.throws(
+    () => langevin({ temperature: 3, timestep: 1, seed: 0.5 }),
+    /langevin.seed: must be a whole number/,
+  );
+});
+
+test('a well made for other particles refuses these', async () => {
+  const sim = simulate(cloud(3), harmonicWell({ k: [1, 2] }), { integrator, steps: 1 });
+  const error = await sim.run().catch((e: unknown) => e);
+  assert.ok(error instanceof MdlabError);
+  assert.match(String(error), /harmonicWell: made for 2 atoms, received system 0 of 3/);
+});
+
+test('zero steps are no error', async () => {
+  const summary = await simulate(cloud(3), well, { integrator, steps: 0 }).run();
+  assert.is(summary.steps, 0);
+  assert.is(summary.frames.step.length, 0);
+});
+
+test.run();

@@ -1,0 +1,51 @@
+// What the tests of dynamics share.
+import { createHash } from 'node:crypto';
+import { type Frame, type Simulation, Structure } from '../../lib/index.js';
+import { random } from '../tools.js';
+
+export const boltzmann = 8.617333262145179e-5;
+export const accelerationPerForce = 9.648533215665327e-3;
+
+/** `count` carbon atoms, uniform in a cube. */
+export function cloud(count: number, seed = 1, edge = 4): Structure {
+  const next = random(seed);
+  return new Structure({
+    positions: Float64Array.from({ length: 3 * count }, () => edge * (next() - 0.5)),
+    symbols: Array.from({ length: count }, () => 'C'),
+  });
+}
+
+/** `count` carbon atoms at the origin. */
+export function atOrigin(count: number): Structure {
+  return new Structure({ positions: new Float64Array(3 * count), symbols: Array(count).fill('C') });
+}
+
+/** Of positions, velocities and energies, bit for bit. */
+export function hash(frame: Frame): string {
+  const sum = createHash('sha256');
+  for (const a of [frame.positions, frame.velocities, frame.forces, frame.potential]) {
+    sum.update(new Uint8Array(a.buffer, a.byteOffset, a.byteLength));
+  }
+  return sum.digest('hex');
+}
+
+/** Runs to the end and gives the last state. */
+export async function finish(sim: Simulation): Promise<Frame> {
+  await sim.run();
+  return sim.state;
+}
+
+/** Mean and its standard error, from values that are taken as independent. */
+export function meanError(values: ArrayLike<number>): { mean: number; error: number } {
+  const n = values.length;
+  let mean = 0;
+  for (let i = 0; i < n; i++) mean += values[i]! / n;
+  let square = 0;
+  for (let i = 0; i < n; i++) square += (values[i]! - mean) ** 2;
+  return { mean, error: Math.sqrt(square / (n - 1) / n) };
+}
+
+/** k of a well in which a carbon atom has angular frequency `omega` (1/fs). */
+export function stiffness(omega: number, mass = 12.011): number {
+  return (mass * omega * omega) / accelerationPerForce;
+}
