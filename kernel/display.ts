@@ -1,12 +1,136 @@
-/** Any value as a MIME bundle: what it says of itself by `Symbol.for('Jupyter.display')`, else as text. */
+/** Any value as a MIME bundle, text/plain always among it: what a front end shows for it. */
 import { inspect } from 'node:util';
+import { formatNumber } from '../lib/format.js';
+import { Figure, InteractiveFigure, View } from '../lib/plot/index.js';
+import { escapeHtml, type Library } from '../lib/plot/page.js';
+import { type ProgressState, progressDetails, progressLine } from '../lib/progress.js';
+import { type Box, Structure, Trajectory, volume } from '../lib/structure/index.js';
+import { isTable, tableBundle } from './display-table.js';
+import type { MimeBundle } from './wire.js';
 
-export type MimeBundle = Record<string, unknown>;
+export type { MimeBundle };
 
 const richDisplay = Symbol.for('Jupyter.display');
 
-export function bundle(value: unknown): MimeBundle | Promise<MimeBundle> {
+/**
+ * What to show for a value. Its own `Symbol.for('Jupyter.display')` goes first.
+ * @param cell a name of the notebook cell that stays the same when the cell runs again: browser libraries are put into
+ *   the first cell that needs them, and again when that cell runs again
+ */
+export function bundle(value: unknown, cell?: string): MimeBundle | Promise<MimeBundle> {
   const own = (value as Record<symbol, unknown> | null | undefined)?.[richDisplay];
   if (typeof own === 'function') return own.call(value) as MimeBundle | Promise<MimeBundle>;
-  return { 'text/plain': inspect(value, { depth: 4, maxArrayLength: 100 }) };
+  if (value instanceof Figure) return figureBundle(value);
+  if (value instanceof InteractiveFigure) return interactiveBundle(value.figure, cell);
+  if (value instanceof View) return viewBundle(value, cell);
+  if (isTable(value)) return tableBundle(value);
+  if (value instanceof Trajectory) return { 'text/plain': describeTrajectory(value) };
+  if (value instanceof Structure) return { 'text/plain': describeStructure(value) };
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+    return { 'text/plain': describeArray(value as NumericArray) };
+  }
+  if (value instanceof Error) return { 'text/plain': describeError(value) };
+  return { 'text/plain': inspect(value, { depth: 4, maxArrayLength: 100, breakLength: 100 }) };
+}
+
+async function figureBundle(figure: Figure): Promise<MimeBundle> {
+  const { data, layout } = figure.toJSON();
+  return {
+    'application/vnd.plotly.v1+json': { data, layout },
+    'image/png': (await figure.toPNG()).toString('base64'),
+    'text/plain': `Figure${figure.title ? `: ${figure.title}` : ''}`,
+  };
+}
+
+async function interactiveBundle(figure: Figure, cell: string | undefined): Promise<MimeBundle> {
+  const html = await figure.toFragment(bringsLibrary(figure.library, cell));
+  return { 'text/html': html, 'text/plain': `Figure${figure.title ? `: ${figure.title}` : ''}` };
+}
+
+async function viewBundle(view: View, cell: string | undefined): Promise<MimeBundle> {
+  return { 'text/html': await view.toFragment(bringsLibrary('3dmol', cell)), 'text/plain': view.alt };
+}
+
+const owners = new Map<Library, string>();
+
+/**
+ * Whether this output carries the library: the first one does, each later one of the same cell (its first output is
+ * replaced when it runs again), and any of which no cell is known.
+ */
+function bringsLibrary(library: Library, cell: string | undefined): boolean {
+  if (cell === undefined) return true;
+  if (!owners.has(library)) owners.set(library, cell);
+  return owners.get(library) === cell;
+}
+
+/** A progress line as a bar; the kernel shows it under one display id and updates it. */
+export function progressBundle(state: ProgressState): MimeBundle {
+  const percent = (100 * state.fraction).toFixed(state.fraction < 1 ? 1 : 0);
+  const label = escapeHtml(state.label);
+  const counts = `${formatNumber(state.done)}/${formatNumber(state.total)} ${escapeHtml(state.unit)}`;
+  const color = state.finished && state.fraction < 1 ? '#D55E00' : state.finished ? '#009E73' : '#0072B2';
+  const bar = `<div style="flex:0 0 160px;height:8px;border-radius:4px;background:rgba(128,128,128,0.25);overflow:hidden"><div style="height:100%;width:${percent}%;background:${color}"></div></div>`;
+  const words = [`${percent} %`, counts, ...progressDetails(state).map(escapeHtml)].join(' · ');
+  return {
+    'text/html': `<div style="display:flex;align-items:center;gap:10px;flex-wrap:wrap;font-variant-numeric:tabular-nums">${label ? `<b>${label}</b>` : ''}${bar}<span>${words}</span></div>`,
+    'text/plain': progressLine(state),
+  };
+}
+
+function describeStructure(s: Structure): string {
+  const counts = new Map<string, number>();
+  for (const symbol of s.symbols) counts.set(symbol, (counts.get(symbol) ?? 0) + 1);
+  const kinds = [...counts].sort((a, b) => b[1] - a[1]).map(([symbol, n]) => `${symbol} ${formatNumber(n)}`);
+  const shown = kinds.length > 8 ? [...kinds.slice(0, 8), `${kinds.length - 8} more kinds`] : kinds;
+  const residues = s.residues
+    ? new Set(Array.from(s.residues.ids, (id, i) => `${s.residues!.chains[i]}${id}`)).size
+    : 0;
+  const facts = [
+    `${formatNumber(s.count)} particle${s.count === 1 ? '' : 's'}`,
+    residues ? `${formatNumber(residues)} residues` : '',
+    s.bonds ? `${formatNumber(s.bonds.length / 2)} bonds` : '',
+    describeBox(s.box),
+  ].filter(Boolean);
+  return `Structure${s.name ? ` ${s.name}` : ''}: ${facts.join(', ')}\n  ${shown.join(', ')}`;
+}
+
+function describeBox(box: Box | null): string {
+  if (!box) return 'no box';
+  const v = box.vectors;
+  const lengths = [0, 3, 6].map((r) => formatNumber(Math.hypot(v[r]!, v[r + 1]!, v[r + 2]!)));
+  const square = [1, 2, 3, 5, 6, 7].every((i) => v[i] === 0);
+  const axes = ['x', 'y', 'z'].filter((_, k) => box.periodic[k]).join('');
+  const repeats = axes === 'xyz' ? 'periodic' : axes ? `periodic in ${axes}` : 'not periodic';
+  return `${square ? '' : 'triclinic '}box ${lengths.join(' × ')} Å (${formatNumber(volume(box))} Å³, ${repeats})`;
+}
+
+function describeTrajectory(t: Trajectory): string {
+  const times = t.frames.map((f) => f.time).filter((time) => time !== undefined);
+  const span =
+    times.length > 1 ? `, ${formatNumber(times[0]! / 1000)} to ${formatNumber(times.at(-1)! / 1000)} ps` : '';
+  const structure = describeStructure(t.topology).replace(/^/gm, '  ');
+  return `Trajectory: ${formatNumber(t.length)} frame${t.length === 1 ? '' : 's'}${span}\n${structure}`;
+}
+
+type NumericArray = Float64Array | BigInt64Array;
+
+/** Shape, kind, range and first values: never all of them. */
+function describeArray(array: NumericArray): string {
+  const kind = array.constructor.name;
+  if (array.length === 0) return `${kind}(0)`;
+  let [low, high, bad] = [array[0]!, array[0]!, 0];
+  for (const v of array as Iterable<number | bigint>) {
+    if (Number.isNaN(v)) bad++;
+    else if (v < low || Number.isNaN(low)) low = v;
+    if (v > high || Number.isNaN(high)) high = v;
+  }
+  const show = (v: number | bigint): string => (typeof v === 'bigint' ? String(v) : formatNumber(v, 6));
+  const first = Array.from(array.subarray(0, 8) as Iterable<number | bigint>, show).join(', ');
+  const nan = bad ? `, ${formatNumber(bad)} NaN` : '';
+  return `${kind}(${formatNumber(array.length)}) min ${show(low)}, max ${show(high)}${nan}\n[${first}${array.length > 8 ? ', …' : ''}]`;
+}
+
+function describeError(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${describeError(error.cause)}` : '';
+  return `${error.name}: ${error.message}${cause}`;
 }

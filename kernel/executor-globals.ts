@@ -1,5 +1,6 @@
 /** Puts the functions declared in globals.ts into the executor. */
-import { bundle } from './display.js';
+import type { ProgressState } from '../lib/progress.js';
+import { bundle, progressBundle } from './display.js';
 import type { DisplayHandle, DisplayOptions, RichText } from './globals.js';
 import type { MimeBundle, Output } from './wire.js';
 
@@ -40,8 +41,8 @@ export function installGlobals(emit: (output: Output) => void, track: (shown: Pr
 
   const shownProgress = new Set<string>();
   const progress = {
-    show(state: { id: string }): void {
-      send(state, false, state.id, shownProgress.has(state.id));
+    show(state: ProgressState): void {
+      send(progressBundle(state), true, state.id, shownProgress.has(state.id));
       shownProgress.add(state.id);
     },
   };

@@ -206,7 +206,7 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
     run.call(undefined, ...args, modules.require, { exports }, exports, `${folder}/cell.ts`, folder),
   );
   await cell.end(started);
-  const shown = cell.result === undefined ? undefined : await cell.wait(bundle(cell.result));
+  const shown = cell.result === undefined ? undefined : await cell.wait(bundle(cell.result, command.source));
   await cell.settled();
   return shown && Object.keys(shown).length ? shown : undefined;
 }

@@ -5,5 +5,7 @@ export * from './io/index.js';
 export * from './md/index.js';
 export * from './models/index.js';
 export * from './neighbors/index.js';
+export * from './plot/index.js';
 export { Progress, type ProgressOptions } from './progress.js';
 export * from './structure/index.js';
+export * from './tables/index.js';

@@ -1,0 +1,145 @@
+/** Tables as HTML that sorts and copies, as aligned text, and as the dataresource JSON that front ends know. */
+import { formatNumber, groupThousands } from '../lib/format.js';
+import { clientScript, escapeHtml, place } from '../lib/plot/page.js';
+import type { Table } from '../lib/tables/index.js';
+
+/** Rows shown; the JSON type holds more. */
+const shownRows = 50;
+const jsonRows = 1000;
+/** Columns of numbers in the text form are cut to this width. */
+const textWidth = 40;
+
+interface Column {
+  name: string;
+  numeric: boolean;
+  /** Digits after the point, the same in the whole column; undefined: each number as it reads best. */
+  decimals: number | undefined;
+  values: unknown[];
+}
+
+/** Whether a value is an arquero table, also of another copy of the library. */
+export function isTable(value: unknown): value is Table {
+  const t = value as Partial<Table> | null | undefined;
+  return (
+    typeof t === 'object' &&
+    t !== null &&
+    typeof t.columnNames === 'function' &&
+    typeof t.numRows === 'function' &&
+    typeof t.get === 'function' &&
+    typeof t.objects === 'function'
+  );
+}
+
+export function tableBundle(table: Table): Record<string, unknown> {
+  const columns = columnsOf(table, jsonRows);
+  return {
+    'text/html': tableHtml(columns, table.numRows()),
+    'text/plain': tableText(columns, table.numRows()),
+    'application/vnd.dataresource+json': dataResource(columns),
+  };
+}
+
+function columnsOf(table: Table, limit: number): Column[] {
+  const n = Math.min(limit, table.numRows());
+  return table.columnNames().map((name) => {
+    const values = Array.from(table.array(name, Array) as Iterable<unknown>).slice(0, n);
+    const present = values.filter((v) => v !== null && v !== undefined);
+    const numeric =
+      present.length > 0 && present.every((v) => typeof v === 'number' || typeof v === 'bigint');
+    return { name, numeric, decimals: numeric ? decimalsOf(present as number[]) : undefined, values };
+  });
+}
+
+/** As many digits after the point as show the largest number with six significant ones, where that suits all. */
+function decimalsOf(values: readonly (number | bigint)[]): number | undefined {
+  const sizes = values.map((v) => Math.abs(Number(v))).filter((v) => v > 0 && Number.isFinite(v));
+  if (sizes.length === 0 || values.every((v) => typeof v === 'bigint' || Number.isInteger(v)))
+    return undefined;
+  const [least, greatest] = sizes.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [1e300, 0]);
+  const decimals = Math.max(0, 5 - Math.floor(Math.log10(greatest)));
+  const readable = greatest < 1e9 && decimals <= 8 && least! * 10 ** decimals >= 10;
+  if (!readable) return undefined;
+  const needed = values.map((v) => (/\.(\d+)$/.exec(String(v))?.[1] ?? '').length);
+  return Math.min(
+    decimals,
+    needed.reduce((a, b) => Math.max(a, b), 0),
+  );
+}
+
+function numberText(value: number, decimals: number | undefined): string {
+  if (decimals === undefined || !Number.isFinite(value)) return formatNumber(value, 6);
+  return groupThousands(value.toFixed(decimals));
+}
+
+function cellText(value: unknown, decimals?: number): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'number') return numberText(value, decimals);
+  if (typeof value === 'bigint') return groupThousands(String(value));
+  if (value instanceof Date) return value.toISOString();
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${(value as Float64Array).length})`;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/** "showing 50 of 12 345 rows", or just how many there are. */
+function caption(shown: number, total: number): string {
+  const rows = `${formatNumber(total)} row${total === 1 ? '' : 's'}`;
+  return shown < total ? `showing ${formatNumber(shown)} of ${rows}` : rows;
+}
+
+const numberStyle = 'text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap';
+
+function tableHtml(columns: readonly Column[], total: number): string {
+  const shown = Math.min(shownRows, total);
+  const style = (c: Column): string =>
+    c.numeric ? `class="n" style="${numberStyle}"` : 'style="text-align:left"';
+  const head = columns.map((c) => `<th scope="col" ${style(c)}>${escapeHtml(c.name)}</th>`).join('');
+  const rows = Array.from({ length: shown }, (_, i) => {
+    const cells = columns.map((c) => {
+      const value = c.values[i];
+      const text = cellText(value, c.decimals);
+      const raw = value === null || value === undefined ? '' : String(value);
+      const exact = c.numeric && raw !== text ? ` data-value="${escapeHtml(raw)}"` : '';
+      return `<td ${style(c)}${exact}>${escapeHtml(text)}</td>`;
+    });
+    return `<tr>${cells.join('')}</tr>`;
+  });
+  const foot = `<div style="font-size:85%;opacity:0.75;margin:2px 0 8px">${caption(shown, total)} <button hidden>Copy as CSV</button></div>`;
+  const body = `<table><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>${foot}`;
+  return `${clientScript()}${place('table', body)}`;
+}
+
+function tableText(columns: readonly Column[], total: number): string {
+  const shown = Math.min(shownRows, total);
+  const cut = (text: string): string => (text.length > textWidth ? `${text.slice(0, textWidth - 1)}…` : text);
+  const blocks = columns.map((c) => {
+    const cells = [c.name, ...c.values.slice(0, shown).map((v) => cellText(v, c.decimals))].map((t) =>
+      cut(t.replace(/\s*\n\s*/g, ' ')),
+    );
+    const width = Math.max(...cells.map((t) => t.length));
+    return cells.map((t) => (c.numeric ? t.padStart(width) : t.padEnd(width)));
+  });
+  const lines = Array.from({ length: shown + 1 }, (_, i) =>
+    blocks
+      .map((b) => b[i])
+      .join('  ')
+      .trimEnd(),
+  );
+  return [...lines, caption(shown, total)].join('\n');
+}
+
+/** https://specs.frictionlessdata.io/tabular-data-resource/ */
+function dataResource(columns: readonly Column[]): Record<string, unknown> {
+  const n = columns[0]?.values.length ?? 0;
+  const plain = (v: unknown): unknown =>
+    typeof v === 'bigint' ? String(v) : ArrayBuffer.isView(v) ? cellText(v) : v;
+  const typeOf = (c: Column): string => {
+    if (c.numeric) return 'number';
+    return c.values.length > 0 && c.values.every((v) => typeof v === 'boolean') ? 'boolean' : 'string';
+  };
+  return {
+    schema: { fields: columns.map((c) => ({ name: c.name, type: typeOf(c) })) },
+    data: Array.from({ length: n }, (_, i) =>
+      Object.fromEntries(columns.map((c) => [c.name, plain(c.values[i])])),
+    ),
+  };
+}

@@ -1,0 +1,188 @@
+/** A figure: plotly traces on axes in the house style, shown, saved and exported. */
+import { writeFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { invalid, unknownChoice } from '../errors.js';
+import { withPage } from './chromium.js';
+import { fontFaceCss, htmlPage, imageTag, type Library, libraryScript, place, scriptJson } from './page.js';
+import { needsBrowser, type PlotlyFigure, rasterize, renderSVG } from './render.js';
+import { type FigureOptions, houseLayout, palette } from './style.js';
+import type { Trace } from './traces.js';
+
+/** Traces as `figure` takes them: what `line`, `scatter` … give, nested as it comes. */
+export type Traces = Trace | readonly Traces[];
+
+/**
+ * Puts traces on axes.
+ * @example
+ * const fig = figure([line(t, e, { name: 'energy' }), level(0, [0, 10])], { title: 'NVE', x: 'time (ps)', y: 'energy (eV)' });
+ * await fig.save('nve.png');
+ */
+export function figure(traces: Traces, options: FigureOptions = {}): Figure {
+  return new Figure(([traces] as unknown[]).flat(8) as Trace[], options);
+}
+
+/** What a figure may be saved as. */
+export const figureFormats: readonly string[] = ['.png', '.svg', '.html', '.pdf'];
+
+/** A figure made by `figure`. `data` and `layout` are plotly's. */
+export class Figure implements PlotlyFigure {
+  readonly data: readonly Trace[];
+  readonly layout: Record<string, unknown>;
+  readonly title: string;
+
+  /** @throws EINVALID when there is nothing to draw */
+  constructor(traces: readonly Trace[], options: FigureOptions = {}) {
+    if (traces.length === 0) invalid('figure.traces', 'must hold at least one trace', traces);
+    this.data = colored(traces);
+    const shown = this.data.filter((t) => t['name'] && t['showlegend'] !== false).length;
+    this.layout = houseLayout(
+      options,
+      { x: numbers(this.data, 'x'), y: numbers(this.data, 'y') },
+      shown > 0 && (shown > 1 || options.legend !== undefined),
+    );
+    if (this.data.some((t) => (t['meta'] as Trace | undefined)?.['role'] === 'histogram')) {
+      this.layout['bargap'] = 0;
+      if (!options.bars) this.layout['barmode'] = 'overlay';
+    }
+    this.title = options.title ?? '';
+  }
+
+  get width(): number {
+    return Number(this.layout['width']);
+  }
+  get height(): number {
+    return Number(this.layout['height']);
+  }
+
+  /** What plotly reads: data with at most seven digits, and layout. */
+  toJSON(): { data: unknown; layout: unknown } {
+    return { data: shortened(this.data), layout: this.layout };
+  }
+
+  /** SVG text. WebGL traces need Chromium. */
+  async toSVG(): Promise<string> {
+    if (!needsBrowser(this)) return renderSVG(this);
+    const uri = await this.inBrowser('svg', 1);
+    return decodeURIComponent(uri.slice(uri.indexOf(',') + 1));
+  }
+
+  /** PNG bytes. @param options scale: pixels per figure px, default 2 */
+  async toPNG(options: { scale?: number } = {}): Promise<Buffer> {
+    const scale = options.scale ?? 2;
+    if (!(scale > 0 && scale <= 10)) invalid('figure.toPNG.scale', 'must be within 0..10', scale);
+    if (!needsBrowser(this)) return rasterize(await this.toSVG(), scale);
+    const uri = await this.inBrowser('png', scale);
+    return Buffer.from(uri.slice(uri.indexOf(',') + 1), 'base64');
+  }
+
+  /** PDF bytes, one page of the figure's size. @throws ENOTFOUND without Chromium */
+  async toPDF(): Promise<Buffer> {
+    const svg = await this.toSVG();
+    const { width, height } = this;
+    const html = htmlPage(this.title, svg, `${fontFaceCss()}svg{display:block}@page{margin:0}`);
+    return withPage('figure.save(.pdf)', { width, height }, async (page) => {
+      await page.setContent(html);
+      await page.evaluate('document.fonts.ready');
+      return page.pdf({ width: `${width}px`, height: `${height}px`, printBackground: true, pageRanges: '1' });
+    });
+  }
+
+  /** A page that shows the figure offline: the picture at once, interactive when its script has run. */
+  async toHTML(): Promise<string> {
+    return htmlPage(this.title || 'figure', await this.toFragment(true));
+  }
+
+  /** HTML for inside another page. @param withLibrary false where the page already carries `this.library` */
+  async toFragment(withLibrary: boolean): Promise<string> {
+    const img = imageTag(await this.toPNG(), this.title || 'figure', this.width, this.height);
+    return `${withLibrary ? libraryScript(this.library) : ''}${place('figure', img, this, this.library)}`;
+  }
+
+  /** The smallest plotly that can draw this figure. */
+  get library(): Library {
+    const basic = this.data.every((t) => ['scatter', 'bar', 'pie', undefined].includes(t['type'] as string));
+    return basic ? 'plotly-basic' : 'plotly';
+  }
+
+  /** The same figure, shown in a notebook with zoom and pointer read-out (about 0.6 MB once per notebook). */
+  interactive(): InteractiveFigure {
+    return new InteractiveFigure(this);
+  }
+
+  /** Writes .png, .svg, .html or .pdf by the name's ending, and gives the name back. @param options scale: of a PNG */
+  async save(file: string, options: { scale?: number } = {}): Promise<string> {
+    const format = extname(file).toLowerCase();
+    if (!figureFormats.includes(format)) unknownChoice('figure.save format', format || file, figureFormats);
+    if (format === '.png') await writeFile(file, await this.toPNG(options));
+    else if (format === '.svg') await writeFile(file, await this.toSVG());
+    else if (format === '.pdf') await writeFile(file, await this.toPDF());
+    else await writeFile(file, await this.toHTML());
+    return file;
+  }
+
+  private inBrowser(format: 'png' | 'svg', scale: number): Promise<string> {
+    const { width, height } = this;
+    return withPage('figure with WebGL', { width, height }, async (page) => {
+      await page.setContent(htmlPage('', `${libraryScript('plotly')}<div id="f"></div>`));
+      const call = `mdlabClient.load("plotly").then(P => P.toImage(${scriptJson(this)}, ${scriptJson({ format, width, height, scale })}))`;
+      return String(await page.evaluate(call));
+    });
+  }
+}
+
+/** Marks a figure to be shown interactively. */
+export class InteractiveFigure {
+  readonly figure: Figure;
+  constructor(figure: Figure) {
+    this.figure = figure;
+  }
+}
+
+/** Gives every trace its colour of the palette, bands that of the line they belong to. */
+function colored(traces: readonly Trace[]): Trace[] {
+  let next = 0;
+  const out = traces.map((t) => ({ ...t }));
+  const isBand = (t: Trace): boolean => (t['meta'] as Trace | undefined)?.['role'] === 'band';
+  for (const [i, t] of out.entries()) {
+    if (isBand(t)) continue;
+    const kind = t['type'] ?? 'scatter';
+    if (kind !== 'scatter' && kind !== 'bar' && kind !== 'scattergl') continue;
+    const marker = { ...((t['marker'] as Trace) ?? {}) };
+    const stroke = { ...((t['line'] as Trace) ?? {}) };
+    const color = stroke['color'] ?? marker['color'] ?? palette[next++ % palette.length]!;
+    if (kind !== 'bar') t['line'] = { ...stroke, color };
+    t['marker'] = { color, ...marker };
+    for (let b = i - 1; b >= 0 && b >= i - 2 && isBand(out[b]!); b--) {
+      if (out[b]!['fill']) out[b]!['fillcolor'] = faint(String(color));
+    }
+  }
+  return out;
+}
+
+/** A colour at 20 % opacity. */
+function faint(color: string): string {
+  const n = /^#([0-9a-f]{6})$/i.exec(color);
+  if (!n) return 'rgba(128,128,128,0.2)';
+  const v = Number.parseInt(n[1]!, 16);
+  return `rgba(${v >> 16},${(v >> 8) & 255},${v & 255},0.2)`;
+}
+
+function* numbers(traces: readonly Trace[], axis: 'x' | 'y'): Generator<number> {
+  for (const t of traces) {
+    const values = t[axis];
+    if (Array.isArray(values) || ArrayBuffer.isView(values)) {
+      for (const v of values as unknown as Iterable<unknown>) if (typeof v === 'number') yield v;
+    }
+  }
+}
+
+/** Numbers rounded to seven digits, typed arrays as plain ones; the rest as it is. */
+function shortened(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isInteger(value) ? value : Number(value.toPrecision(7));
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number>, shortened);
+  if (Array.isArray(value)) return value.map(shortened);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, shortened(v)]));
+  }
+  return value;
+}

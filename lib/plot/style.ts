@@ -1,0 +1,193 @@
+/** The house style of figures: colours that the colour-blind can tell apart, readable text, units on axes. */
+import { fontFamily } from './font.js';
+
+/** Okabe and Ito's palette (jfly.uni-koeln.de/color), without its yellow, which is faint on white. */
+export const palette: readonly string[] = [
+  '#0072B2',
+  '#D55E00',
+  '#009E73',
+  '#CC79A7',
+  '#56B4E9',
+  '#E69F00',
+  '#4D4D4D',
+];
+
+const ink = '#1F2933';
+const soft = '#52606D';
+const grid = '#E4E7EB';
+
+export interface AxisOptions {
+  /** What is shown, without unit. */
+  label?: string;
+  /** Written in brackets after the label. */
+  unit?: string;
+  log?: boolean;
+  /** Ends, in data units (also on a logarithmic axis). */
+  range?: readonly [number, number];
+  /** Ticks at these values only. */
+  ticks?: readonly number[];
+  /** Names of `ticks`, or of the categories. */
+  tickLabels?: readonly string[];
+  /** Starts the axis at zero. */
+  zero?: boolean;
+  /** Largest value first. */
+  reversed?: boolean;
+}
+
+export interface FigureOptions {
+  title?: string;
+  /** Smaller line under the title, e.g. device, sizes, precision. */
+  subtitle?: string;
+  /** Axis, or just its label with unit: 'time (ps)'. */
+  x?: string | AxisOptions;
+  y?: string | AxisOptions;
+  /** px; default 760 x 460. */
+  width?: number;
+  height?: number;
+  /** Where the legend stands; default 'right', or none for a single unnamed trace. */
+  legend?: 'right' | 'top' | 'inside' | 'none';
+  /** How bars of several traces stand; default 'group'. */
+  bars?: 'group' | 'stack' | 'overlay';
+  /** Small print below the axes, e.g. the source of a paper's numbers. */
+  note?: string;
+  /** Plotly's own layout, laid over ours. */
+  plotly?: Record<string, unknown>;
+}
+
+/** Plotly layout in the house style. @param values every number drawn, by axis: decides the ticks of log axes */
+export function houseLayout(
+  options: FigureOptions,
+  values: { x: Iterable<number>; y: Iterable<number> },
+  legend: boolean,
+): Record<string, unknown> {
+  const place = options.legend ?? 'right';
+  const width = options.width ?? 760;
+  const height = options.height ?? 460;
+  const top =
+    (options.title ? 34 : 0) + (options.subtitle ? 22 : 0) + 26 + (place === 'top' && legend ? 26 : 0);
+  return merged(
+    {
+      width,
+      height,
+      font: { family: fontFamily, size: 14, color: ink },
+      colorway: palette,
+      paper_bgcolor: '#FFFFFF',
+      plot_bgcolor: '#FFFFFF',
+      separators: '.\u202f',
+      margin: { l: 72, r: 28, t: top, b: options.note ? 88 : 64, pad: 2 },
+      showlegend: legend && place !== 'none',
+      legend: legendAt(place),
+      barmode: options.bars ?? 'group',
+      bargap: 0.2,
+      hovermode: 'closest',
+      xaxis: axisLayout(options.x, values.x),
+      yaxis: axisLayout(options.y, values.y),
+      annotations: [...headingOf(options, top), ...(options.note ? [noteAt(options.note)] : [])],
+    },
+    options.plotly ?? {},
+  );
+}
+
+/** Title and subtitle as words above the axes' left end; `top` is the margin there, px. */
+function headingOf(options: FigureOptions, top: number): Record<string, unknown>[] {
+  const at = (text: string, below: number, font: Record<string, unknown>): Record<string, unknown> => ({
+    text,
+    font,
+    showarrow: false,
+    x: 0,
+    xref: 'paper',
+    xanchor: 'left',
+    y: 1,
+    yref: 'paper',
+    yanchor: 'top',
+    yshift: top - below,
+  });
+  const out: Record<string, unknown>[] = [];
+  if (options.title) out.push(at(`<b>${options.title}</b>`, 12, { size: 18 }));
+  if (options.subtitle) out.push(at(options.subtitle, options.title ? 38 : 12, { size: 13, color: soft }));
+  return out;
+}
+
+function legendAt(place: FigureOptions['legend']): Record<string, unknown> {
+  const common = { bgcolor: 'rgba(255,255,255,0.85)', font: { size: 13 }, traceorder: 'normal' };
+  if (place === 'top')
+    return { ...common, orientation: 'h', x: 0, y: 1.02, xanchor: 'left', yanchor: 'bottom' };
+  if (place === 'inside') return { ...common, x: 0.99, y: 0.99, xanchor: 'right', yanchor: 'top' };
+  return { ...common, x: 1.02, y: 1, xanchor: 'left', yanchor: 'top' };
+}
+
+function noteAt(text: string): Record<string, unknown> {
+  return {
+    text,
+    showarrow: false,
+    align: 'left',
+    font: { size: 11.5, color: soft },
+    x: 0,
+    xref: 'paper',
+    xanchor: 'left',
+    y: 0,
+    yref: 'paper',
+    yanchor: 'top',
+    yshift: -56,
+  };
+}
+
+/** One axis in plotly's words. */
+export function axisLayout(
+  given: string | AxisOptions | undefined,
+  values: Iterable<number>,
+): Record<string, unknown> {
+  const axis: AxisOptions = typeof given === 'string' ? { label: given } : (given ?? {});
+  const label = [axis.label, axis.unit ? `(${axis.unit})` : ''].filter(Boolean).join(' ');
+  const ends = axis.range && (axis.log ? axis.range.map(Math.log10) : [...axis.range]);
+  return {
+    ...(label ? { title: { text: label, standoff: 12, font: { size: 15 } } } : {}),
+    automargin: true,
+    showline: true,
+    linecolor: soft,
+    linewidth: 1,
+    gridcolor: grid,
+    zeroline: false,
+    ticks: 'outside',
+    ticklen: 5,
+    tickcolor: soft,
+    separatethousands: true,
+    exponentformat: 'power',
+    minexponent: 6,
+    ...(axis.log ? logTicks(values, axis.ticks === undefined) : {}),
+    ...(axis.zero && !axis.log ? { rangemode: 'tozero' } : {}),
+    ...(ends ? { range: ends } : {}),
+    ...(axis.reversed ? { autorange: 'reversed' } : {}),
+    ...(axis.ticks ? { tickmode: 'array', tickvals: [...axis.ticks] } : {}),
+    ...(axis.tickLabels ? { ticktext: [...axis.tickLabels] } : {}),
+  };
+}
+
+/** Decades only where there are several; 1, 2, 5 within one or two. */
+function logTicks(values: Iterable<number>, minor: boolean): Record<string, unknown> {
+  let low = Number.POSITIVE_INFINITY;
+  let high = 0;
+  for (const v of values) {
+    if (v > 0 && v < low) low = v;
+    if (v > high && Number.isFinite(v)) high = v;
+  }
+  const wide = high / low >= 100;
+  return {
+    type: 'log',
+    dtick: wide ? 1 : 'D2',
+    ...(wide && minor ? { minor: { ticks: 'outside', ticklen: 3, tickcolor: soft, dtick: 'D1' } } : {}),
+  };
+}
+
+type Tree = Record<string, unknown>;
+const isTree = (v: unknown): v is Tree => typeof v === 'object' && v !== null && !Array.isArray(v);
+
+/** `b` laid over `a`, objects merged, everything else replaced. */
+export function merged(a: Tree, b: Tree): Tree {
+  const out: Tree = { ...a };
+  for (const [key, value] of Object.entries(b)) {
+    const old = out[key];
+    out[key] = isTree(old) && isTree(value) ? merged(old, value) : value;
+  }
+  return out;
+}

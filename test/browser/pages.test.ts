@@ -1,0 +1,194 @@
+// What a reader's browser makes of our pages: opened from disk, offline, in a real Chromium.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bundle } from '../../kernel/display.js';
+import { notebookToHtml } from '../../kernel/html.js';
+import type { NotebookCell } from '../../kernel/notebook.js';
+import { chromiumArguments, findChromium } from '../../lib/plot/chromium.js';
+import { figure, heatmap, line, view } from '../../lib/plot/index.js';
+import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
+import { table } from '../../lib/tables/index.js';
+import { skip } from '../tools.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'mdlab-browser-'));
+let browser: Browser;
+
+const molecule = new Structure({
+  name: 'carbon monoxide',
+  symbols: ['C', 'O'],
+  positions: Float64Array.from([1, 1, 1, 2.13, 1, 1]),
+  box: orthorhombic([6, 6, 6]),
+});
+const motion = new Trajectory(
+  molecule,
+  Array.from({ length: 20 }, (_, k) => ({
+    positions: molecule.positions.map((x) => x + 0.1 * k),
+    time: 100 * k,
+  })),
+);
+const chart = figure([line([0, 1, 2], [1, 3, 2], { name: 'a' }), line([0, 1, 2], [2, 2, 2], { name: 'b' })], {
+  title: 'Chart',
+});
+const rows = table({ n: [3, 20, 100, null], name: ['c', 'b', 'a', 'd'] });
+
+async function notebookPage(): Promise<string> {
+  const values: unknown[] = [chart, chart.interactive(), rows, view(motion, { width: 320, height: 200 })];
+  const cells: NotebookCell[] = [{ cell_type: 'markdown', metadata: {}, source: '# Page' }];
+  for (const value of values) {
+    const data = (await bundle(value)) as Record<string, unknown>;
+    const outputs = [{ output_type: 'display_data' as const, data, metadata: {} }];
+    cells.push({ cell_type: 'code', metadata: {}, source: 'value', execution_count: cells.length, outputs });
+  }
+  const file = join(folder, 'notebook.html');
+  writeFileSync(
+    file,
+    notebookToHtml({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }, { title: 'Page' }),
+  );
+  return file;
+}
+
+/** Opens a file, gives the page to `body`, and fails on any complaint or request for something outside the page. */
+async function open(
+  file: string,
+  options: BrowserContextOptions,
+  body: (page: Page) => Promise<void>,
+): Promise<void> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const own = pathToFileURL(file).href;
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && complaints.push(m.text()));
+  page.on('pageerror', (e) => complaints.push(String(e)));
+  page.on(
+    'request',
+    (r) => !/^(data|blob):/.test(r.url()) && r.url() !== own && complaints.push(`requested ${r.url()}`),
+  );
+  await page.goto(own);
+  await body(page);
+  await context.close();
+  // Software drawing is slow, and the driver says so; that is the test machine, not the page.
+  const real = complaints.filter((c) => !/GPU stall|GL Driver Message|swiftshader/i.test(c));
+  assert.equal(real, []);
+}
+
+const pictures = (page: Page): Promise<number[]> =>
+  page.evaluate(
+    "[...document.querySelectorAll('img')].filter((i) => i.offsetParent).map((i) => i.naturalWidth)",
+  );
+
+if (!findChromium()) skip('pages in a browser', 'Chromium is not installed');
+else {
+  test.before(async () => {
+    const { chromium } = await import('playwright-core');
+    browser = await chromium.launch({ executablePath: findChromium()!, args: [...chromiumArguments] });
+  });
+  test.after(async () => {
+    await browser.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('without scripts every figure and view is a picture', async () => {
+    const file = await notebookPage();
+    const context = await browser.newContext({ javaScriptEnabled: false, offline: true });
+    const page = await context.newPage();
+    await page.goto(pathToFileURL(file).href);
+    const images = await page.locator('img').all();
+    assert.is(images.length, 3);
+    for (const image of images) {
+      assert.ok(await image.isVisible());
+      const box = (await image.boundingBox())!;
+      assert.ok(box.width > 300 && box.height > 190, `${box.width} x ${box.height}`);
+    }
+    await context.close();
+  });
+
+  test('with scripts the figure, table and view of a notebook page come alive', async () => {
+    await open(await notebookPage(), { offline: true }, async (page) => {
+      await page.waitForSelector('.mdlab-figure .main-svg', { timeout: 60_000 });
+      await page.waitForSelector('.mdlab-view canvas', { timeout: 60_000 });
+      const widths = await pictures(page);
+      assert.is(widths.length, 1, 'only the plain figure is still a picture');
+      assert.ok(widths[0]! > 1000);
+    });
+  });
+
+  test('a table sorts by number on click, both ways, with missing values last', async () => {
+    await open(await notebookPage(), { offline: true }, async (page) => {
+      const cells = (): Promise<string[]> =>
+        page.locator('.mdlab-table tbody tr td:first-child').allInnerTexts();
+      await page.locator('.mdlab-table th', { hasText: 'n' }).first().click();
+      assert.equal(await cells(), ['3', '20', '100', '']);
+      await page.locator('.mdlab-table th', { hasText: 'n' }).first().click();
+      assert.equal(await cells(), ['100', '20', '3', '']);
+      await page.locator('.mdlab-table th', { hasText: 'name' }).click();
+      assert.equal(await cells(), ['100', '20', '3', '']);
+    });
+  });
+
+  test('a table is copied as CSV', async () => {
+    await open(
+      await notebookPage(),
+      { offline: true, permissions: ['clipboard-read', 'clipboard-write'] },
+      async (page) => {
+        await page.locator('.mdlab-table button').click();
+        await page.waitForSelector('text=Copied');
+        assert.is(await page.evaluate('navigator.clipboard.readText()'), 'n,name\n3,c\n20,b\n100,a\n,d');
+      },
+    );
+  });
+
+  test('the viewer’s slider and play button move frames', async () => {
+    const file = await view(motion, { width: 320, height: 200 }).save(join(folder, 'view.html'));
+    await open(file, { offline: true }, async (page) => {
+      await page.waitForSelector('.mdlab-view canvas', { timeout: 60_000 });
+      const shown = (): Promise<string> =>
+        page.evaluate('document.querySelector(".mdlab-view").dataset.frame');
+      const before = await page.locator('.mdlab-view canvas').first().screenshot();
+      await page.locator('input[type=range]').fill('12');
+      assert.is(await shown(), '12');
+      assert.ok(await page.locator('text=frame 12, 1.2 ps').isVisible());
+      const after = await page.locator('.mdlab-view canvas').first().screenshot();
+      assert.not.equal(before, after);
+      await page.locator('button', { hasText: 'Play' }).click();
+      await page.waitForFunction(
+        'Number(document.querySelector(".mdlab-view").dataset.frame) > 12',
+        undefined,
+        {
+          timeout: 60_000,
+        },
+      );
+      await page.locator('button', { hasText: 'Pause' }).click();
+      const [first, second] = [await shown(), await page.waitForTimeout(200).then(shown)];
+      assert.is(first, second, 'paused');
+    });
+  });
+
+  test('a saved figure page draws itself, also with the full library', async () => {
+    for (const [name, fig] of [
+      ['line.html', chart],
+      [
+        'heat.html',
+        figure(
+          heatmap([
+            [1, 2],
+            [3, 4],
+          ]),
+          { title: 'Heat' },
+        ),
+      ],
+    ] as const) {
+      const file = await fig.save(join(folder, name));
+      await open(file, { offline: true }, async (page) => {
+        await page.waitForSelector('.main-svg', { timeout: 60_000 });
+        assert.equal(await pictures(page), []);
+      });
+    }
+  });
+}
+
+test.run();

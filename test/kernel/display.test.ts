@@ -1,0 +1,162 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bundle, progressBundle } from '../../kernel/display.js';
+import { figure, line, view } from '../../lib/plot/index.js';
+import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
+import { table } from '../../lib/tables/index.js';
+
+type Bundle = Record<string, string>;
+const text = async (value: unknown): Promise<string> => ((await bundle(value)) as Bundle)['text/plain']!;
+
+const pair = new Structure({
+  name: 'pair',
+  symbols: ['C', 'O'],
+  positions: Float64Array.from([0, 0, 0, 1.2, 0, 0]),
+  box: orthorhombic([10, 20, 30], [true, true, false]),
+});
+
+test('a figure: plotly JSON as an object, a PNG, words; no page-sized HTML', async () => {
+  const shown = (await bundle(figure(line([0, 1], [1, 2]), { title: 'T' }))) as Record<string, unknown>;
+  assert.equal(Object.keys(shown).sort(), ['application/vnd.plotly.v1+json', 'image/png', 'text/plain']);
+  const plotly = shown['application/vnd.plotly.v1+json'] as { data: { x: number[] }[] };
+  assert.equal(plotly.data[0]!.x, [0, 1]);
+  assert.is(Buffer.from(String(shown['image/png']), 'base64').toString('latin1', 1, 4), 'PNG');
+  assert.is(shown['text/plain'], 'Figure: T');
+});
+
+test('interactive figures and views carry a picture, and their library once', async () => {
+  const fig = figure(line([0, 1], [1, 2])).interactive();
+  const [first, second, again] = [
+    await bundle(fig, 'a'),
+    await bundle(fig, 'b'),
+    await bundle(fig, 'a'),
+  ] as Bundle[];
+  for (const b of [first!, second!, again!])
+    assert.match(b['text/html']!, /<img [^>]*src="data:image\/png;base64,/);
+  const has = (b: Bundle): boolean => b['text/html']!.includes('mdlabClient.add("plotly-basic"');
+  assert.equal([has(first!), has(second!), has(again!)], [true, false, true]);
+  const v = (await bundle(view(pair))) as Bundle;
+  assert.match(v['text/html']!, /mdlabClient\.add\("3dmol"/);
+  assert.is(v['text/plain'], 'pair: 2 particles');
+});
+
+test('ten figures and one viewer stay under 5 MB', async () => {
+  const x = Float64Array.from({ length: 5000 }, (_, i) => i);
+  let bytes = 0;
+  for (let k = 0; k < 10; k++) {
+    const fig = figure(
+      [
+        line(
+          x,
+          x.map((v) => Math.sin(v / (20 + k))),
+        ),
+        line(
+          x,
+          x.map((v) => Math.cos(v / 90)),
+        ),
+      ],
+      { title: `${k}` },
+    );
+    bytes += JSON.stringify(await bundle(fig)).length;
+  }
+  const s = new Structure({
+    symbols: new Array(269).fill('C'),
+    positions: Float64Array.from(x.subarray(0, 807), (v) => v % 41),
+  });
+  const frames = Array.from({ length: 500 }, () => ({ positions: s.positions }));
+  bytes += JSON.stringify(await bundle(view(new Trajectory(s, frames)), 'new cell')).length;
+  assert.ok(bytes < 5e6, `${bytes} bytes`);
+});
+
+test('a table: HTML with numbers to the right, aligned text, dataresource', async () => {
+  const rows = 12_345;
+  const t = table({
+    id: Array.from({ length: rows }, (_, i) => i),
+    '<b>': Array.from({ length: rows }, (_, i) => `n&${i}`),
+  });
+  const shown = (await bundle(t)) as Record<string, never>;
+  const html = String(shown['text/html']);
+  assert.match(html, /<th scope="col" class="n" style="text-align:right/);
+  assert.match(html, /&#60;b&#62;/);
+  assert.is(html.match(/<tr>/g)!.length, 51);
+  assert.match(html, /showing 50 of 12\u202f345 rows/);
+  const lines = String(shown['text/plain']).split('\n');
+  assert.is(lines.at(-1), 'showing 50 of 12\u202f345 rows');
+  assert.is(lines[1], ' 0  n&0');
+  const resource = shown['application/vnd.dataresource+json'] as {
+    schema: { fields: unknown };
+    data: unknown[];
+  };
+  assert.equal(resource.schema.fields, [
+    { name: 'id', type: 'number' },
+    { name: '<b>', type: 'string' },
+  ]);
+  assert.equal(resource.data[1], { id: 1, '<b>': 'n&1' });
+});
+
+test('a table’s numbers share their decimals, and keep the exact value for sorting and CSV', async () => {
+  const t = table({ v: [1.25, 100.5, 3], mixed: [1e-12, 1, 2.5], gap: [1, null, 2] });
+  const html = ((await bundle(t)) as Bundle)['text/html']!;
+  assert.match(html, />1\.25</);
+  assert.match(html, />100\.50</);
+  assert.match(html, /data-value="100\.5"/);
+  assert.match(html, />1e-12</);
+  assert.match(html, /data-value=""><\/td>|><\/td>/);
+});
+
+test('structures and trajectories say what they are', async () => {
+  assert.is(
+    await text(pair),
+    'Structure pair: 2 particles, box 10 × 20 × 30 Å (6000 Å³, periodic in xy)\n  C 1, O 1',
+  );
+  const t = new Trajectory(pair, [
+    { positions: pair.positions, time: 0 },
+    { positions: pair.positions, time: 2500 },
+  ]);
+  assert.match(await text(t), /^Trajectory: 2 frames, 0 to 2\.5 ps\n {2}Structure pair/);
+});
+
+test('typed arrays: shape, kind, range and first values, never all', async () => {
+  const big = Float64Array.from({ length: 1e6 }, (_, i) => i);
+  big[5] = Number.NaN;
+  assert.is(
+    await text(big),
+    'Float64Array(1\u202f000\u202f000) min 0, max 999\u202f999, 1 NaN\n[0, 1, 2, 3, 4, NaN, 6, 7, …]',
+  );
+  assert.is(await text(new Int32Array(0)), 'Int32Array(0)');
+  assert.match(await text(BigInt64Array.from([1n, -2n])), /min -2, max 1/);
+});
+
+test('the display symbol goes first; other values by their own shape, without colours', async () => {
+  const own = { [Symbol.for('Jupyter.display')]: () => ({ 'text/html': '<i>x</i>' }) };
+  assert.equal(await bundle(own), { 'text/html': '<i>x</i>' });
+  assert.is(await text(new Map([['a', new Set([1])]])), "Map(1) { 'a' => Set(1) { 1 } }");
+  assert.is(await text('a\nb'), "'a\\nb'");
+  assert.is(await text(null), 'null');
+  assert.is(
+    await text(new TypeError('bad', { cause: new Error('root') })),
+    'TypeError: bad\ncaused by Error: root',
+  );
+});
+
+test('progress is a bar, words and a line', () => {
+  const shown = progressBundle({
+    id: 'p',
+    label: '<run>',
+    unit: 'steps',
+    done: 420,
+    total: 1000,
+    fraction: 0.42,
+    recentRate: 35,
+    meanRate: 33,
+    rates: '12 ns/day',
+    elapsed: 12,
+    remaining: 17,
+    finished: false,
+    note: '',
+  }) as Bundle;
+  assert.match(shown['text/html']!, /&#60;run&#62;.*width:42\.0%.*12 ns\/day/s);
+  assert.match(shown['text/plain']!, /42\.0 %.*420\/1000 steps.*35 steps\/s.*0:17 left/);
+});
+
+test.run();

@@ -1,0 +1,221 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { findChromium } from '../../lib/plot/chromium.js';
+import { fontCovers, textWidth } from '../../lib/plot/font.js';
+import { bars, figure, heatmap, histogram, line, reference, scatter } from '../../lib/plot/index.js';
+import { needsBrowser, rasterize } from '../../lib/plot/render.js';
+import { binned } from '../../lib/plot/traces.js';
+import { root, skip } from '../tools.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'mdlab-figure-'));
+test.after(() => rmSync(folder, { recursive: true }));
+
+/** Width and height of a PNG, from its header. */
+const sizeOf = (png: Buffer): number[] => [png.readUInt32BE(16), png.readUInt32BE(20)];
+
+/** The far ends of each word of a picture, px: start and width as drawn with our own font. */
+function words(svg: string): { text: string; x: number; end: number }[] {
+  return [...svg.matchAll(/<text([^>]*)>([^<]+)<\/text>/g)].map(([, attributes, text]) => {
+    const number = (name: string): number =>
+      Number(new RegExp(` ${name}="([^"]+)"`).exec(attributes!)?.[1] ?? 0);
+    const size = Number(/font-size: ([\d.]+)px/.exec(attributes!)?.[1] ?? 12);
+    return { text: text!, x: number('x'), end: number('x') + size * textWidth(text!) };
+  });
+}
+
+test('widths come from the font file: monospaced digits aside, i is narrower than W', () => {
+  // Inter 4: advance widths of 'H' (1516/2048 at the regular weight is not promised); proportions are.
+  assert.ok(textWidth('i') < 0.35 && textWidth('W') > 0.9);
+  assert.ok(Math.abs(textWidth('ab') - textWidth('a') - textWidth('b')) < 1e-12);
+  assert.ok(textWidth('Å') > 0.5 && fontCovers('Å⁻¹ αβγφψ²×±−°'));
+  assert.not(fontCovers('水'));
+});
+
+test('a figure is drawn without a browser: words, legend and colours are in the SVG', async () => {
+  const fig = figure(
+    [line([0, 1, 2], [1, 3, 2], { name: 'first' }), line([0, 1, 2], [2, 2, 1], { name: 'a longer name' })],
+    {
+      title: 'Energy',
+      x: 'time (ps)',
+      y: { label: 'energy', unit: 'kcal/mol' },
+    },
+  );
+  const svg = await fig.toSVG();
+  for (const text of ['Energy', 'time (ps)', 'energy (kcal/mol)', 'first', 'a longer name'])
+    assert.ok(svg.includes(text), text);
+  assert.match(svg, /rgb\(0, 114, 178\)/);
+  assert.match(svg, /rgb\(213, 94, 0\)/);
+});
+
+test('the legend is as wide as its longest name, so nothing is clipped', async () => {
+  const name = 'a very long name of a pipeline indeed';
+  const svg = await figure([line([0, 1], [0, 1], { name }), line([0, 1], [1, 0], { name: 'b' })]).toSVG();
+  const clip = /<clipPath id="legend[^>]*><rect ([^>]*)>/.exec(svg)?.[1] ?? '';
+  const width = Number(/width="([\d.]+)"/.exec(clip)?.[1]);
+  const word = words(svg).find((w) => w.text === name)!;
+  assert.ok(word.end <= width, `${name} ends at ${word.end} px in a legend of ${width} px`);
+});
+
+test('the same figure gives the same files', async () => {
+  const make = (): ReturnType<typeof figure> => figure(line([0, 1, 2], [1, 3, 2]), { title: 'again' });
+  assert.is(await make().toSVG(), await make().toSVG());
+  assert.equal(await make().toPNG(), await make().toPNG());
+});
+
+test('a PNG has the figure size times the scale, and ink where the words are', async () => {
+  const fig = figure(line([0, 1], [0, 1]), { width: 400, height: 300, title: 'TITLE' });
+  assert.equal(sizeOf(await fig.toPNG({ scale: 1 })), [400, 300]);
+  assert.equal(sizeOf(await fig.toPNG()), [800, 600]);
+  const blank = figure(line([0, 1], [0, 1]), { width: 400, height: 300, title: ' ' });
+  assert.ok((await fig.toPNG()).length > (await blank.toPNG()).length + 500, 'the title adds ink');
+});
+
+test('text is drawn although the machine may have no fonts', async () => {
+  const svg = (text: string): string =>
+    `<svg xmlns="http://www.w3.org/2000/svg" width="200" height="40"><text x="5" y="30" font-size="24" font-family="no such font, sans-serif">${text}</text></svg>`;
+  const [with_, without] = [await rasterize(svg('Force (Å⁻¹)'), 1), await rasterize(svg(''), 1)];
+  assert.ok(with_.length > without.length + 200);
+});
+
+test('figures leave the process clean: no window, no document, and it ends', () => {
+  const code = `import { figure, line } from '${root}dist/lib/plot/index.js';
+    await figure(line([0, 1], [1, 2])).toPNG();
+    console.log(typeof window, typeof document, typeof HTMLElement);`;
+  const out = execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+    timeout: 20_000,
+    encoding: 'utf8',
+  });
+  assert.is(out.trim(), 'undefined undefined undefined');
+});
+
+test('logarithmic axes take ranges in data units and ticks at decades', async () => {
+  const fig = figure(line([1, 10, 1000], [1e-6, 1, 1e6]), {
+    x: { log: true, range: [1, 1000] },
+    y: { label: 'error', log: true },
+  });
+  assert.equal((fig.layout['xaxis'] as { range: number[] }).range, [0, 3]);
+  assert.is((fig.layout['yaxis'] as { dtick: number }).dtick, 1);
+});
+
+test('a paper’s points are open diamonds, unlike ours', () => {
+  const [paper] = reference([1], [2], { name: 'paper' });
+  const [ours] = scatter([1], [2], { name: 'ours' });
+  assert.is((paper!['marker'] as { symbol: string }).symbol, 'diamond-open');
+  assert.is.not((ours!['marker'] as { symbol?: string }).symbol, 'diamond-open');
+});
+
+test('a band takes the colour of its line', () => {
+  const fig = figure(line([0, 1], [0, 1], { color: '#D55E00', band: { low: [-1, 0], high: [1, 2] } }));
+  assert.is(fig.data[1]!['fillcolor'], 'rgba(213,94,0,0.2)');
+});
+
+test('a long series keeps its extremes', () => {
+  const n = 100_000;
+  const y = Float64Array.from({ length: n }, (_, i) => Math.sin(i / 50));
+  y[77_777] = 9;
+  const [trace] = line(
+    Float64Array.from({ length: n }, (_, i) => i),
+    y,
+  );
+  const kept = trace!['y'] as number[];
+  assert.ok(kept.length <= 4002 && kept.length > 3000);
+  assert.is(Math.max(...kept), 9);
+  const x = trace!['x'] as number[];
+  assert.ok(x[0] === 0 && x.at(-1) === n - 1 && x.every((v, i) => i === 0 || v > x[i - 1]!));
+});
+
+test('histograms count everything once; a density has area one', () => {
+  const values = Float64Array.from({ length: 1000 }, (_, i) => Math.sqrt(i));
+  values[3] = Number.NaN;
+  const count = binned(values);
+  assert.is(
+    count.heights.reduce((a, b) => a + b),
+    999,
+  );
+  const density = binned(values, { scale: 'density', bins: 7 });
+  assert.ok(Math.abs(density.heights.reduce((a, b) => a + b) * density.width - 1) < 1e-12);
+  assert.equal(
+    binned([5, 5, 5]).heights.reduce((a, b) => a + b),
+    3,
+  );
+  assert.throws(() => histogram([Number.NaN]), /histogram\.values/);
+});
+
+test('a heatmap is drawn with its own colours', async () => {
+  const png = await figure(
+    heatmap(
+      [
+        [0, 1],
+        [2, 3],
+      ],
+      { label: 'count' },
+    ),
+  ).toPNG();
+  assert.ok(png.length > 5000);
+  const svg = await figure(
+    heatmap([
+      [0, 1],
+      [2, 3],
+    ]),
+  ).toSVG();
+  assert.match(svg, /<image [^>]*href="data:image\/png;base64,/);
+  assert.throws(() => heatmap([[0, 1], [2]]), /heatmap\.z: rows must all have 2 values/);
+});
+
+test('the JSON of a figure is plain and short', () => {
+  const fig = figure(line(Float64Array.from([0, 1 / 3]), Float64Array.from([1e9 + 1, 2 / 3])));
+  const { data } = JSON.parse(JSON.stringify(fig)) as { data: { x: number[]; y: number[] }[] };
+  assert.equal(data[0]!.x, [0, 0.3333333]);
+  assert.equal(data[0]!.y, [1e9 + 1, 0.6666667]);
+});
+
+test('wrong calls say what is wrong', async () => {
+  assert.throws(() => figure([]), /figure\.traces/);
+  assert.throws(() => line([1, 2], [1]), /line: x and y must be equally long/);
+  assert.throws(() => bars(['a'], [1], { error: [1, 2] as never }), /error: must have 1 values/);
+  const fig = figure(line([0, 1], [0, 1]));
+  for (const name of ['x.bmp', 'x']) {
+    try {
+      await fig.save(join(folder, name));
+      assert.unreachable();
+    } catch (e) {
+      assert.match(
+        (e as Error).message,
+        /figure\.save format: must be one of '\.png', '\.svg', '\.html', '\.pdf'/,
+      );
+    }
+  }
+});
+
+test('which figures need a browser', () => {
+  const of = (type: string): boolean => needsBrowser({ data: [{ type }], layout: {} });
+  for (const type of ['scatter3d', 'surface', 'scattergl', 'mesh3d', 'scattermap']) assert.ok(of(type), type);
+  for (const type of ['scatter', 'bar', 'heatmap', 'contour', 'violin', 'box']) assert.not(of(type), type);
+});
+
+test('saved pages are complete: picture, data and library inside, nothing to fetch', async () => {
+  const file = await figure(line([0, 1], [0, 1]), { title: '</script><b>&' }).save(join(folder, 'a.html'));
+  const html = readFileSync(file, 'utf8');
+  assert.match(html, /<img [^>]*src="data:image\/png;base64,/);
+  assert.not.match(html, /(src|href)="https?:/);
+  assert.not.match(html, /<script type="application\/json">[^<]*<\/script><b>/);
+  assert.ok(html.length < 1e6, `${html.length} bytes`);
+});
+
+if (findChromium()) {
+  test('PDF and WebGL pictures come from Chromium', async () => {
+    const pdf = readFileSync(await figure(line([0, 1], [0, 1]), { title: 'x' }).save(join(folder, 'a.pdf')));
+    assert.is(pdf.toString('latin1', 0, 5), '%PDF-');
+    const cloud = figure(
+      { type: 'scatter3d', x: [0, 1, 2], y: [0, 1, 0], z: [0, 1, 2], mode: 'markers' },
+      { width: 300, height: 200 },
+    );
+    assert.equal(sizeOf(await cloud.toPNG({ scale: 2 })), [600, 400]);
+  });
+} else skip('PDF and WebGL pictures', 'Chromium is not installed');
+
+test.run();
