@@ -1,4 +1,6 @@
 /** Every public name of mdlab, and nothing else. */
+
+export * from './analysis/index.js';
 export { type Appearance, appearance, beads, type Element, element, elements } from './elements.js';
 export { MdlabError } from './errors.js';
 export * from './io/index.js';
