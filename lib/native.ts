@@ -178,6 +178,22 @@ export interface Addon {
     forces: Float64Array | undefined,
     virial: Float64Array | undefined,
   ): { edges: number; listSeconds: number; seconds: number };
+
+  // priors.cpp
+  createBonded(
+    topologies: {
+      atoms: number;
+      terms: {
+        name: string;
+        coordinate: string;
+        form: string;
+        tuples: Int32Array;
+        parameters: Float64Array;
+      }[];
+    }[],
+    assignment: Int32Array | undefined,
+  ): NativePotential;
+  bondedTermEnergies(potential: NativePotential, batch: NativeBatch): Float64Array;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

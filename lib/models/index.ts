@@ -9,3 +9,22 @@ export {
   type Precision,
   sum,
 } from './potential.js';
+export {
+  fourierDihedrals,
+  harmonicAngles,
+  harmonicBonds,
+  harmonicDihedrals,
+  type PerTuple,
+  type PriorCoordinate,
+  type PriorForm,
+  PriorPotential,
+  type PriorTerm,
+  type PriorTopology,
+  pairsApart,
+  polynomial,
+  priors,
+  priorsOfBatch,
+  repulsion,
+  restrictedAngles,
+  termEnergies,
+} from './priors.js';

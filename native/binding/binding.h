@@ -49,5 +49,6 @@ void exportMd(Napi::Env env, Napi::Object exports);
 void exportPoolCheck(Napi::Env env, Napi::Object exports);
 void exportNeighbors(Napi::Env env, Napi::Object exports);
 void exportPotential(Napi::Env env, Napi::Object exports);
+void exportPriors(Napi::Env env, Napi::Object exports);
 
 }  // namespace mdlab::binding

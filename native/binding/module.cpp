@@ -8,6 +8,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportNeighbors(env, exports);
   exportPoolCheck(env, exports);
   exportPotential(env, exports);
+  exportPriors(env, exports);
   return exports;
 }
 
