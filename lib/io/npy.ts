@@ -5,10 +5,10 @@
 import { zipSync } from 'fflate';
 import { invalid, malformed } from '../errors.js';
 import { rowMajor } from './pickled-numpy.js';
-import { writeWhole } from './safetensors.js';
 import { type ByteSource, memorySource, withSource } from './source.js';
 import type { Tensor } from './tensor.js';
 import { type DType, elements, fromBytes, toBytes } from './tensor-bytes.js';
+import { writeWhole } from './write-whole.js';
 import { readZip } from './zip.js';
 
 /** How a file's dtype becomes ours; unsigned integers are widened to a signed type that holds them. */

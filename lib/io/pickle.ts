@@ -83,13 +83,12 @@ class Callable extends GlobalName {
   }
 }
 
-const maxOpcodes = 64_000_000;
 const maxContainers = 8_000_000;
 
 const utf8 = new TextDecoder('utf-8');
 const latin1 = new TextDecoder('latin1');
 
-/** One pickle of a run of bytes. */
+/** The stack machine that a pickle drives; `runPickle` feeds it the opcodes. */
 export class Unpickler {
   private readonly view: DataView;
   private stack: PickleValue[] = [];
@@ -101,27 +100,15 @@ export class Unpickler {
   constructor(
     private readonly bytes: Uint8Array,
     private readonly options: PickleOptions,
-    /** Where reading stands; after `load`, the byte behind the pickle. */
-    public at: number = 0,
+    private at: number = 0,
   ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /**
-   * Reads up to STOP. Time and memory are bounded: every opcode adds at most one object, and objects and opcodes
-   * are counted.
-   * @throws EFORMAT naming the byte and, for a refused global, its name
-   */
-  load(): PickleValue {
-    for (let count = 0; ; count++) {
-      this.opcodeAt = this.at;
-      if (count === maxOpcodes) this.fail(`must be of at most ${maxOpcodes} opcodes`);
-      const opcode = this.byte();
-      if (opcode === 0x2e) return this.pop();
-      const read = opcodes[opcode];
-      if (!read) this.fail('must be an opcode this reader knows', `0x${opcode.toString(16)}`);
-      read.call(this);
-    }
+  /** The next opcode; errors name its byte until the one after. */
+  opcode(): number {
+    this.opcodeAt = this.at;
+    return this.byte();
   }
 
   fail(rule: string, received?: unknown): never {
@@ -306,231 +293,3 @@ function plainInteger(value: bigint): number | bigint {
   const n = Number(value);
   return Number.isSafeInteger(n) ? n : value;
 }
-
-type Opcode = (this: Unpickler) => void;
-const opcodes: (Opcode | undefined)[] = [];
-
-const define = (code: string | number, body: Opcode): void => {
-  opcodes[typeof code === 'string' ? code.charCodeAt(0) : code] = body;
-};
-
-// Structure, stack and memo.
-define(0x80, function () {
-  const version = this.byte();
-  if (version > 5) this.fail('must be protocol 0..5', version);
-});
-define(0x95, function () {
-  this.take(8);
-});
-define('(', function () {
-  this.mark();
-});
-define('0', function () {
-  this.pop();
-});
-define('1', function () {
-  this.popMark();
-});
-define('2', function () {
-  this.push(this.top());
-});
-define('p', function () {
-  this.put(Number(this.line()));
-});
-define('q', function () {
-  this.put(this.byte());
-});
-define('r', function () {
-  this.put(this.uint32());
-});
-define(0x94, function () {
-  this.memoize();
-});
-define('g', function () {
-  this.get(Number(this.line()));
-});
-define('h', function () {
-  this.get(this.byte());
-});
-define('j', function () {
-  this.get(this.uint32());
-});
-
-// Scalars.
-define('N', function () {
-  this.push(null);
-});
-define(0x88, function () {
-  this.push(true);
-});
-define(0x89, function () {
-  this.push(false);
-});
-define('I', function () {
-  const text = this.line();
-  if (text === '00' || text === '01') this.push(text === '01');
-  else this.decimal(text);
-});
-define('L', function () {
-  this.decimal(this.line());
-});
-define('F', function () {
-  this.push(Number(this.line()));
-});
-define('J', function () {
-  this.push(this.int32());
-});
-define('K', function () {
-  this.push(this.byte());
-});
-define('M', function () {
-  this.push(this.uint16());
-});
-define(0x8a, function () {
-  this.long(this.byte());
-});
-define(0x8b, function () {
-  this.long(this.int32());
-});
-define('G', function () {
-  this.push(this.float64());
-});
-
-// Strings and bytes.
-define('S', function () {
-  const text = this.line();
-  if (!/^'[^\\]*'$|^"[^\\]*"$/.test(text)) this.fail('must be a plain quoted string');
-  this.push(text.slice(1, -1));
-});
-define('V', function () {
-  this.push(
-    this.line().replace(/\\u([0-9a-fA-F]{4})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
-  );
-});
-define('T', function () {
-  this.push(this.ascii(this.uint32()));
-});
-define('U', function () {
-  this.push(this.ascii(this.byte()));
-});
-define('X', function () {
-  this.push(this.text(this.uint32()));
-});
-define(0x8c, function () {
-  this.push(this.text(this.byte()));
-});
-define(0x8d, function () {
-  this.push(this.text(this.uint64()));
-});
-define('B', function () {
-  this.push(this.copy(this.uint32()));
-});
-define('C', function () {
-  this.push(this.copy(this.byte()));
-});
-define(0x8e, function () {
-  this.push(this.copy(this.uint64()));
-});
-define(0x96, function () {
-  this.push(this.copy(this.uint64()));
-});
-
-// Tuples, lists, dicts, sets.
-define(')', function () {
-  this.create([]);
-});
-define('t', function () {
-  this.create(this.popMark());
-});
-define(0x85, function () {
-  this.create([this.pop()]);
-});
-define(0x86, function () {
-  const b = this.pop();
-  this.create([this.pop(), b]);
-});
-define(0x87, function () {
-  const c = this.pop();
-  const b = this.pop();
-  this.create([this.pop(), b, c]);
-});
-define(']', function () {
-  this.create([]);
-});
-define('l', function () {
-  this.create(this.popMark());
-});
-define('a', function () {
-  const item = this.pop();
-  this.append([item]);
-});
-define('e', function () {
-  this.append(this.popMark());
-});
-define('}', function () {
-  this.create(new Map());
-});
-define('d', function () {
-  const items = this.popMark();
-  this.create(new Map());
-  this.setItems(items);
-});
-define('s', function () {
-  const value = this.pop();
-  const key = this.pop();
-  this.setItems([key, value]);
-});
-define('u', function () {
-  this.setItems(this.popMark());
-});
-define(0x8f, function () {
-  this.create(new Set());
-});
-define(0x91, function () {
-  this.create(new Set(this.popMark()));
-});
-define(0x90, function () {
-  this.addItems(this.popMark());
-});
-
-// Objects. EXT1..EXT4 (process-wide registry) and out-of-band buffers have no meaning in a file and stay unknown.
-define('c', function () {
-  const module = this.line();
-  this.global(module, this.line());
-});
-define(0x93, function () {
-  const name = this.pop();
-  this.global(this.pop(), name);
-});
-define('R', function () {
-  const args = this.pop();
-  this.call(this.pop(), args);
-});
-define(0x81, function () {
-  const args = this.pop();
-  this.call(this.pop(), args);
-});
-define(0x92, function () {
-  this.pop(); // keyword arguments
-  const args = this.pop();
-  this.call(this.pop(), args);
-});
-define('i', function () {
-  const module = this.line();
-  this.global(module, this.line());
-  const target = this.pop();
-  this.call(target, this.popMark());
-});
-define('o', function () {
-  const [target, ...args] = this.popMark();
-  this.call(target ?? null, args);
-});
-define('b', function () {
-  this.build();
-});
-define('P', function () {
-  this.persistent(this.line());
-});
-define('Q', function () {
-  this.persistent(this.pop());
-});

@@ -2,11 +2,11 @@
  * safetensors: 8-byte little-endian header length, a JSON header, then the tensors' bytes.
  * Format: https://huggingface.co/docs/safetensors (the parts "Format" and its constraints).
  */
-import { closeSync, fsyncSync, renameSync, writeSync } from 'node:fs';
 import { invalid, malformed } from '../errors.js';
-import { type ByteSource, countWithin, openFile, withSource } from './source.js';
+import { type ByteSource, countWithin, withSource } from './source.js';
 import type { Tensor } from './tensor.js';
 import { type DType, elements, fromBytes, itemSize, toBytes } from './tensor-bytes.js';
+import { writeWhole } from './write-whole.js';
 
 /** What a safetensors file holds. */
 export interface Safetensors {
@@ -172,20 +172,4 @@ export function writeSafetensors(
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
   writeWhole(path, [length, padded, ...parts]);
-}
-
-/** Writes parts to `path.part` and renames it over `path`: a killed process leaves the old file or the new one. */
-export function writeWhole(path: string, parts: readonly Uint8Array[]): void {
-  const fd = openFile(`${path}.part`, 'w');
-  try {
-    for (const part of parts) {
-      for (let done = 0; done < part.length; ) {
-        done += writeSync(fd, part, done, Math.min(part.length - done, 1 << 30));
-      }
-    }
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(`${path}.part`, path);
 }

@@ -6,9 +6,10 @@ import { formatExtxyz } from './extxyz.js';
 import { formatOf, knownExtensions, type TrajectoryFormat } from './formats.js';
 import { writeNpy, writeNpz } from './npy.js';
 import { formatAtoms, formatBonds, formatCell } from './pdb-write.js';
-import { type Safetensors, writeSafetensors, writeWhole } from './safetensors.js';
+import { type Safetensors, writeSafetensors } from './safetensors.js';
 import { isTensor } from './sparse.js';
 import type { Tensor } from './tensor.js';
+import { writeWhole } from './write-whole.js';
 import { openTrajectory, type TrajectoryWriterOptions } from './writer.js';
 
 /** What `save` takes. */

@@ -6,6 +6,7 @@
  */
 import { malformed } from '../errors.js';
 import { GlobalName, InertObject, type PickleFunction, type PickleValue, Unpickler } from './pickle.js';
+import { runPickle } from './pickle-opcodes.js';
 import { numpyBuild, numpyGlobal } from './pickled-numpy.js';
 import { type ByteSource, withSource } from './source.js';
 import { isSparseTensor, isTensor, type SparseTensor } from './sparse.js';
@@ -94,7 +95,7 @@ function unpickle(
     build: (object, state): boolean => numpyBuild(object, state, reader) || isTensor(object),
   });
   const tensors: TensorBuilder = new TensorBuilder(reader, maxBytes);
-  return reader.load();
+  return runPickle(reader);
 }
 
 /** Python's own containers and the few functions that only wrap data. */
