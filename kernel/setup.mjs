@@ -1,33 +1,155 @@
-// Checks, installs and builds what the project needs; runs with no node_modules. Idempotent.
-import { execFileSync } from 'node:child_process';
+// Checks, installs and builds what the project needs; runs with no node_modules. Each step prints one line and does
+// nothing where its work is done already.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: 'inherit' });
-const hash = (texts) => createHash('sha256').update(texts.join('\0')).digest('hex').slice(0, 16);
+const windows = process.platform === 'win32';
+const say = (step, text) => console.log(`setup: ${step.padEnd(10)} ${text}`);
+
+class Stop extends Error {}
+
+function main() {
+  checkNode();
+  installPackages();
+  checkCompiler();
+  buildAddon();
+  compileTypeScript();
+  return writeKernelspec();
+}
+
+function checkNode() {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < 20) throw new Stop(`Node ${process.versions.node} found, 20 or newer needed; install it and run again`);
+  say('node', process.versions.node);
+}
 
 function installPackages() {
-  const lock = hash([readFileSync(join(root, 'package-lock.json'), 'utf8')]);
+  const lock = hash(readFileSync(join(root, 'package-lock.json')));
   const stamp = join(root, 'node_modules', '.mdlab-lock');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  run('npm', ['ci']);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return say('packages', 'up to date');
+  say('packages', 'installing with npm ci');
+  run(windows ? 'npm.cmd' : 'npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
   writeFileSync(stamp, lock);
 }
 
+/** A C++20 compiler and CMake; installed with apt where that is possible without asking. */
+function checkCompiler() {
+  const lacking = [];
+  if (!works(process.env.CXX || 'c++') && !works('g++') && !works('clang++')) lacking.push('g++');
+  if (!works('cmake')) lacking.push('cmake');
+  if (!works('make') && !works('ninja')) lacking.push('make');
+  if (lacking.length === 0) return say('compiler', firstLine(process.env.CXX || 'c++') ?? 'found');
+  const command = `apt-get install -y --no-install-recommends ${lacking.join(' ')}`;
+  if (process.getuid?.() !== 0 || !works('apt-get')) {
+    throw new Stop(`missing: ${lacking.join(', ')}; install with\n\n    sudo ${command}\n\nand run again`);
+  }
+  say('compiler', `installing ${lacking.join(', ')} with apt`);
+  run('apt-get', ['update', '-qq']);
+  run('apt-get', command.split(' ').slice(1), { DEBIAN_FRONTEND: 'noninteractive' });
+}
+
+/** Built anew when a source, the compiler's options, Node's platform or the processor's features change. */
 function buildAddon() {
   const folder = join('build', `native-${process.platform}-${process.arch}`);
-  mkdirSync(join(root, folder), { recursive: true });
-  const launcher = existsSync('/usr/bin/ccache') ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
-  run('cmake', ['-S', 'native', '-B', folder, ...launcher]);
-  run('cmake', ['--build', folder, '--parallel']);
+  const key = hash(...sources(join(root, 'native')).map((f) => readFileSync(f)), process.arch, processor());
   const record = join(root, 'build', 'addon.json');
-  writeFileSync(`${record}.new`, JSON.stringify({ path: join(folder, 'mdlab.node') }));
+  const path = join(folder, 'mdlab.node');
+  if (existsSync(record) && existsSync(join(root, path))) {
+    if (JSON.parse(readFileSync(record, 'utf8')).key === key) return say('addon', 'up to date');
+  }
+  say('addon', 'building (the first time takes a minute or two)');
+  mkdirSync(join(root, folder), { recursive: true });
+  const launcher = works('ccache') ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
+  quietly('cmake', ['-S', 'native', '-B', folder, '-DCMAKE_BUILD_TYPE=Release', ...launcher]);
+  quietly('cmake', ['--build', folder, '--config', 'Release', '--parallel', String(Math.max(1, cpus().length))]);
+  writeFileSync(`${record}.new`, JSON.stringify({ path, key }));
   renameSync(`${record}.new`, record);
 }
 
-installPackages();
-buildAddon();
-run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']);
+function compileTypeScript() {
+  // Not `tsc` from .bin: tslab's own fork of the compiler takes that name.
+  run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-b']);
+  const command = join(root, 'dist', 'kernel', 'cli.js');
+  chmodSync(command, 0o755);
+  const link = join(root, 'node_modules', '.bin', 'mdlab');
+  if (!windows && !existsSync(link)) {
+    rmSync(link, { force: true });
+    symlinkSync(join('..', '..', 'dist', 'kernel', 'cli.js'), link);
+  }
+  say('typescript', 'compiled');
+}
+
+/** For front ends started from here (`JUPYTER_PATH`); `mdlab kernel install` writes one for all. */
+async function writeKernelspec() {
+  const module = pathToFileURL(join(root, 'dist', 'kernel', 'kernelspec.js')).href;
+  const { installKernelspec } = await import(module);
+  const folder = await installKernelspec({ prefix: join(root, 'build', 'jupyter') });
+  say('kernel', `described in ${folder.slice(root.length)}`);
+}
+
+function sources(folder) {
+  return readdirSync(folder, { recursive: true })
+    .filter((f) => /\.(h|cpp|cu|cuh|txt|json)$/.test(f))
+    .sort()
+    .map((f) => join(folder, f));
+}
+
+/** The instruction sets the addon may be built for: a folder carried to another machine is built anew. */
+function processor() {
+  if (process.platform !== 'linux') return cpus()[0]?.model ?? '';
+  return /^(flags|Features)\s*:.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '';
+}
+
+function hash(...parts) {
+  const sum = createHash('sha256');
+  for (const p of parts) sum.update(p).update('\0');
+  return sum.digest('hex').slice(0, 16);
+}
+
+function works(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function firstLine(command) {
+  const { stdout, status } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('\n')[0] : undefined;
+}
+
+function run(command, args, env = {}) {
+  try {
+    execFileSync(command, args, { cwd: root, stdio: 'inherit', shell: windows, env: { ...process.env, ...env } });
+  } catch (e) {
+    throw new Stop(`\`${command} ${args.join(' ')}\` failed (${e.status ?? e.code}); what it said stands above`);
+  }
+}
+
+/** Shows the output only when the command fails. */
+function quietly(command, args) {
+  const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (done.status === 0) return;
+  process.stdout.write(`${done.stdout ?? ''}${done.stderr ?? ''}`);
+  throw new Stop(`\`${command} ${args.join(' ')}\` failed (${done.status ?? done.error?.code}); what it said stands above`);
+}
+
+try {
+  await main();
+} catch (e) {
+  if (!(e instanceof Stop)) throw e;
+  console.error(`setup: ${e.message}`);
+  process.exit(1);
+}
