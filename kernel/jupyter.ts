@@ -38,7 +38,10 @@ export function findJupyter(root: string): FrontEnd | undefined {
 
 function tryFrontEnd(kind: FrontEnd['kind'], command: string, args: string[]): FrontEnd | undefined {
   if (!existsSync(command)) return undefined;
-  const { status, stdout } = spawnSync(command, [...args, '--version'], { encoding: 'utf8', timeout: 30_000 });
+  const { status, stdout } = spawnSync(command, [...args, '--version'], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
   return status === 0 ? { kind, command, args, version: stdout.trim() } : undefined;
 }
 
@@ -79,7 +82,9 @@ export function installJupyter(root: string, say: (line: string) => void): Front
     const found = findJupyter(root);
     if (found) return found;
   }
-  say(`no Jupyter found, and none could be installed. Install one, for example\n    sudo apt-get ${command.join(' ')}`);
+  say(
+    `no Jupyter found, and none could be installed. Install one, for example\n    sudo apt-get ${command.join(' ')}`,
+  );
   return undefined;
 }
 

@@ -34,7 +34,8 @@ function main() {
 
 function checkNode() {
   const major = Number(process.versions.node.split('.')[0]);
-  if (major < 20) throw new Stop(`Node ${process.versions.node} found, 20 or newer needed; install it and run again`);
+  if (major < 20)
+    throw new Stop(`Node ${process.versions.node} found, 20 or newer needed; install it and run again`);
   say('node', process.versions.node);
 }
 
@@ -76,7 +77,14 @@ function buildAddon() {
   mkdirSync(join(root, folder), { recursive: true });
   const launcher = works('ccache') ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
   quietly('cmake', ['-S', 'native', '-B', folder, '-DCMAKE_BUILD_TYPE=Release', ...launcher]);
-  quietly('cmake', ['--build', folder, '--config', 'Release', '--parallel', String(Math.max(1, cpus().length))]);
+  quietly('cmake', [
+    '--build',
+    folder,
+    '--config',
+    'Release',
+    '--parallel',
+    String(Math.max(1, cpus().length)),
+  ]);
   writeFileSync(`${record}.new`, JSON.stringify({ path, key }));
   renameSync(`${record}.new`, record);
 }
@@ -132,9 +140,16 @@ function firstLine(command) {
 
 function run(command, args, env = {}) {
   try {
-    execFileSync(command, args, { cwd: root, stdio: 'inherit', shell: windows, env: { ...process.env, ...env } });
+    execFileSync(command, args, {
+      cwd: root,
+      stdio: 'inherit',
+      shell: windows,
+      env: { ...process.env, ...env },
+    });
   } catch (e) {
-    throw new Stop(`\`${command} ${args.join(' ')}\` failed (${e.status ?? e.code}); what it said stands above`);
+    throw new Stop(
+      `\`${command} ${args.join(' ')}\` failed (${e.status ?? e.code}); what it said stands above`,
+    );
   }
 }
 
@@ -143,7 +158,9 @@ function quietly(command, args) {
   const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (done.status === 0) return;
   process.stdout.write(`${done.stdout ?? ''}${done.stderr ?? ''}`);
-  throw new Stop(`\`${command} ${args.join(' ')}\` failed (${done.status ?? done.error?.code}); what it said stands above`);
+  throw new Stop(
+    `\`${command} ${args.join(' ')}\` failed (${done.status ?? done.error?.code}); what it said stands above`,
+  );
 }
 
 try {

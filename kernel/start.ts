@@ -2,8 +2,8 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findJupyter, installJupyter, openJupyter } from './jupyter.js';
 import { run } from './commands/run.js';
+import { findJupyter, installJupyter, openJupyter } from './jupyter.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = join(root, 'build', 'tour');
@@ -27,7 +27,9 @@ if (code !== 0 || !withFrontEnd) process.exit(code);
 const say = (line: string): void => console.log(line);
 const frontEnd = findJupyter(root) ?? installJupyter(root, say);
 if (!frontEnd) process.exit(0);
-say(`starting Jupyter ${frontEnd.kind === 'lab' ? 'Lab' : 'Notebook'} ${frontEnd.version}; end it with Ctrl-C`);
+say(
+  `starting Jupyter ${frontEnd.kind === 'lab' ? 'Lab' : 'Notebook'} ${frontEnd.version}; end it with Ctrl-C`,
+);
 const child = openJupyter(frontEnd, {
   folder: join(root, 'notebooks'),
   notebook: 'tour.ipynb',

@@ -194,6 +194,10 @@ export interface Addon {
     assignment: Int32Array | undefined,
   ): NativePotential;
   bondedTermEnergies(potential: NativePotential, batch: NativeBatch): Float64Array;
+
+  // libraries.cpp
+  /** Undefined when the shared library opens, else why not. */
+  openLibrary(name: string): string | undefined;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -51,4 +51,6 @@ void exportNeighbors(Napi::Env env, Napi::Object exports);
 void exportPotential(Napi::Env env, Napi::Object exports);
 void exportPriors(Napi::Env env, Napi::Object exports);
 
+void exportLibraries(Napi::Env env, Napi::Object exports);
+
 }  // namespace mdlab::binding

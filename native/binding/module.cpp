@@ -9,6 +9,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportPoolCheck(env, exports);
   exportPotential(env, exports);
   exportPriors(env, exports);
+
+  exportLibraries(env, exports);
   return exports;
 }
 
