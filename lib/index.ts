@@ -10,4 +10,5 @@ export * from './neighbors/index.js';
 export * from './plot/index.js';
 export { Progress, type ProgressOptions } from './progress.js';
 export * from './structure/index.js';
+export * from './studies/index.js';
 export * from './tables/index.js';

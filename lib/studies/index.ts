@@ -1,0 +1,19 @@
+export { type Environment, environment } from './environment.js';
+export {
+  accuracyStudy,
+  type ModelStudyOptions,
+  memoryStudy,
+  type Staged,
+  stageStudy,
+  throughputStudy,
+} from './models.js';
+export { type Paper, type PaperNumber, paperNumbers, papers } from './papers.js';
+export {
+  type MeasureContext,
+  type Measured,
+  type Parameters as StudyParameters,
+  StudyInterrupted,
+  type StudyOptions,
+  study,
+} from './study.js';
+export { type Timing, type TimingOptions, timed } from './timing.js';

@@ -1,0 +1,217 @@
+/** Studies of potentials: how fast, how much memory, how exact, and where the time goes. */
+import { invalid } from '../errors.js';
+import { type EvaluateResult, evaluate, type Potential } from '../models/potential.js';
+import { native } from '../native.js';
+import { randomGlobule, replicas, type Structure } from '../structure/index.js';
+import type { Table } from '../tables/index.js';
+import { type Measured, study } from './study.js';
+import { spread, type TimingOptions, timed } from './timing.js';
+
+export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
+  /** What is compared, by the name it has in the table; a function is called when its first row is due. */
+  models: Readonly<Record<string, Potential | (() => Potential)>>;
+  /** How many copies are evaluated at once. Default [1]. */
+  replicas?: readonly number[];
+  /** Particles per copy; sizes given to `structure`. Default [269], or the structure's own. */
+  atoms?: readonly number[];
+  /** What is evaluated; default a globule of random beads at constant density (269 beads in 14 Å). */
+  structure?: Structure | ((atoms: number) => Structure);
+  /** Å by which replicas differ. Default 0.1. */
+  jitter?: number;
+  /** Of structure and jitter. Default 1. */
+  seed?: number;
+  /** Keeps rows, and goes on from there: see `study`. */
+  file?: string;
+  version?: string;
+  signal?: AbortSignal;
+  progress?: boolean;
+}
+
+/** Where a row is measured. */
+type Point = { model: string; replicas: number; atoms: number };
+
+/**
+ * Energy and forces per second against replicas and atoms.
+ * Columns: seconds (median of one evaluation of all replicas, neighbour list included), seconds_p5, seconds_p95,
+ * rate (replica-evaluations/s), edges, listSeconds (the neighbour list's part), nsPerDay (of all replicas together)
+ * where `timestep` is given.
+ * @param options timestep: fs, of the molecular dynamics that the rate would drive
+ */
+export function throughputStudy(options: ModelStudyOptions & { timestep?: number }): Promise<Table> {
+  return modelStudy('throughput', options, async (potential, systems, { signal }) => {
+    let last: EvaluateResult | undefined;
+    const lists: number[] = [];
+    const t = await timed(
+      () => {
+        last = evaluate(potential, systems);
+        lists.push(last.seconds.list);
+      },
+      { ...options, signal },
+    );
+    const rate = systems.length / t.median;
+    return {
+      seconds: t.median,
+      seconds_p5: t.low,
+      seconds_p95: t.high,
+      rate,
+      ...(options.timestep ? { nsPerDay: rate * options.timestep * 86_400e-6 } : {}),
+      edges: last!.edges,
+      listSeconds: spread(lists.slice(-t.repeats)).median,
+      repeats: t.repeats,
+    };
+  });
+}
+
+/**
+ * The most memory native code holds during the first evaluation with forces of a new model, its workspace included.
+ * Columns: peakBytes (above what was held before), heldBytes (before: weights, tables), edges.
+ * @param options models: functions, because a model that has evaluated before still holds its workspace
+ */
+export function memoryStudy(
+  options: ModelStudyOptions & { models: Readonly<Record<string, () => Potential>> },
+): Promise<Table> {
+  for (const [name, model] of Object.entries(options.models)) {
+    if (typeof model !== 'function') invalid(`memoryStudy.models.${name}`, 'must be a function', model);
+  }
+  const measure: ModelMeasure = (potential, systems) => {
+    const addon = native();
+    const before = addon.memory().bytes;
+    addon.resetPeak();
+    const { edges } = evaluate(potential, systems);
+    return { peakBytes: addon.memory().peak - before, heldBytes: before, edges };
+  };
+  return modelStudy('peak memory', options, measure, true);
+}
+
+/**
+ * Forces and energies against a reference potential, the same weights in double precision.
+ * Columns: forceError (‖F−F*‖/‖F*‖), maxForceError (eV/Å, largest component), forceNorm (eV/Å, root mean square of F*),
+ * energyError (meV per particle, root mean square over replicas).
+ */
+export function accuracyStudy(
+  options: ModelStudyOptions & { reference: Potential | (() => Potential) },
+): Promise<Table> {
+  const reference = once(options.reference);
+  const known = new Map<string, EvaluateResult>();
+  return modelStudy('accuracy', options, (potential, systems) => {
+    const key = `${systems.length} ${systems[0]!.count}`;
+    const truth = known.get(key) ?? evaluate(reference(), systems);
+    known.set(key, truth);
+    const got = evaluate(potential, systems);
+    return { ...forceErrors(got.forces, truth.forces), ...energyErrors(got, truth, systems) };
+  });
+}
+
+function forceErrors(got: Float64Array, truth: Float64Array): Measured {
+  let [difference, size, worst] = [0, 0, 0];
+  for (let i = 0; i < truth.length; i++) {
+    const d = got[i]! - truth[i]!;
+    difference += d * d;
+    size += truth[i]! ** 2;
+    worst = Math.max(worst, Math.abs(d));
+  }
+  return {
+    forceError: Math.sqrt(difference / size),
+    maxForceError: worst,
+    forceNorm: Math.sqrt(size / Math.max(1, truth.length)),
+  };
+}
+
+function energyErrors(got: EvaluateResult, truth: EvaluateResult, systems: readonly Structure[]): Measured {
+  const each = systems.map((s, i) => (1000 * (got.energy[i]! - truth.energy[i]!)) / s.count);
+  return { energyError: Math.sqrt(each.reduce((a, e) => a + e * e, 0) / each.length) };
+}
+
+/** A potential that tells where its last evaluation spent its time. */
+export interface Staged {
+  /** s */
+  readonly stages: Readonly<Record<string, number>>;
+}
+
+/**
+ * Time of each stage of an evaluation: several rows per model.
+ * Columns: stage, seconds, seconds_p5, seconds_p95, share (of all stages together).
+ * @throws into the row's `error` for a potential that does not tell its stages
+ */
+export function stageStudy(options: ModelStudyOptions): Promise<Table> {
+  return modelStudy('time per stage', options, async (potential, systems, { signal }) => {
+    const staged = potential as Potential & Partial<Staged>;
+    const runs: Record<string, number>[] = [];
+    const t = await timed(
+      () => {
+        evaluate(potential, systems);
+        runs.push({ ...staged.stages });
+      },
+      { ...options, signal },
+    );
+    const counted = runs.slice(-t.repeats);
+    const names = Object.keys(counted[0]!);
+    if (names.length === 0) invalid('stageStudy.models', 'must tell their stages', potential.name);
+    const times = names.map((stage) => ({ stage, ...spread(counted.map((r) => r[stage]!)) }));
+    const all = times.reduce((a, s) => a + s.median, 0);
+    return times.map(({ stage, median, low, high }) => ({
+      stage,
+      seconds: median,
+      seconds_p5: low,
+      seconds_p95: high,
+      share: median / all,
+      repeats: t.repeats,
+    }));
+  });
+}
+
+type ModelMeasure = (
+  potential: Potential,
+  systems: readonly Structure[],
+  context: { signal: AbortSignal | undefined },
+) => Measured | Measured[] | Promise<Measured | Measured[]>;
+
+/** Runs a measure for every model, size and number of replicas. @param afresh builds the model anew for each row */
+function modelStudy(
+  name: string,
+  options: ModelStudyOptions,
+  measure: ModelMeasure,
+  afresh: boolean = false,
+): Promise<Table> {
+  const { jitter = 0.1, seed = 1 } = options;
+  const models = new Map(Object.entries(options.models).map(([key, model]) => [key, once(model)]));
+  if (models.size === 0) invalid('models', 'must name at least one potential', options.models);
+  const build = (atoms: number): Structure => {
+    const s = options.structure ?? defaultGlobule(seed);
+    return typeof s === 'function' ? s(atoms) : s;
+  };
+  const own = options.structure !== undefined && typeof options.structure !== 'function';
+  const sizes = own ? [(options.structure as Structure).count] : (options.atoms ?? [269]);
+  return study<Point>({
+    name,
+    grid: { model: [...models.keys()], atoms: sizes, replicas: options.replicas ?? [1] },
+    // The measure is the same text for every study of this file; the name tells them apart.
+    measure: async (point, context) => {
+      const given = options.models[point.model]!;
+      const potential = afresh && typeof given === 'function' ? given() : models.get(point.model)!();
+      const systems = replicas(build(point.atoms), point.replicas, { jitter, seed });
+      const got = await measure(potential, systems, context);
+      const { backend, pipeline, precision } = potential.info;
+      const who = { backend, pipeline: pipeline ?? 'none', precision, cutoff: potential.cutoff, seed };
+      return Array.isArray(got) ? got.map((row) => ({ ...row, ...who })) : { ...got, ...who };
+    },
+    ...(options.file === undefined ? {} : { file: options.file }),
+    ...(options.version === undefined ? {} : { version: options.version }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.progress === undefined ? {} : { progress: options.progress }),
+  });
+}
+
+/** A globule as dense as 269 beads in a sphere of 14 Å. */
+function defaultGlobule(seed: number): (beads: number) => Structure {
+  return (beads) => randomGlobule({ beads, radius: 14 * Math.cbrt(beads / 269), seed });
+}
+
+/** The potential itself, or what a function gives when first asked. */
+function once(model: Potential | (() => Potential)): () => Potential {
+  let made: Potential | undefined;
+  return () => {
+    made ??= typeof model === 'function' ? model() : model;
+    return made;
+  };
+}

@@ -1,0 +1,197 @@
+/** Studies: a measure over a grid of parameters, row by row, with progress, a file to go on from, and full provenance. */
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { from } from 'arquero';
+import { invalid, MdlabError } from '../errors.js';
+import { Progress } from '../progress.js';
+import { jsonLines, parseJsonLines } from '../tables/files.js';
+import type { Table } from '../tables/index.js';
+import { environment } from './environment.js';
+import { spread } from './timing.js';
+
+/** What a row is measured at: plain values, because they name the row in the file. */
+export type Parameters = Record<string, string | number | boolean>;
+/** What is measured: columns of the row. */
+export type Measured = Record<string, unknown>;
+
+export interface MeasureContext {
+  /** Aborted when the study is to stop. */
+  readonly signal: AbortSignal | undefined;
+  /** 0 … repeats−1. */
+  readonly repeat: number;
+}
+
+export interface StudyOptions<P extends Parameters> {
+  /** Shown in the progress line and written into every row. */
+  name: string;
+  /** Values of each parameter; every combination is a row, the last parameter changing fastest. */
+  grid?: { readonly [K in keyof P]: readonly P[K][] };
+  /** The rows one by one, in place of a grid. */
+  rows?: readonly P[];
+  /** Gives the columns of a row, or of several rows that share its parameters. */
+  measure: (
+    parameters: P,
+    context: MeasureContext,
+  ) => Measured | readonly Measured[] | Promise<Measured | readonly Measured[]>;
+  /** Measures each row this often; numbers become their median, with 5th and 95th percentile beside it. Default 1. */
+  repeats?: number;
+  /** Rows are kept here as JSON lines as they come, and those already there are not measured again. */
+  file?: string;
+  /** Of the measuring code: rows of another version are measured anew. Default the commit and the measure's own text. */
+  version?: string;
+  /** Columns written into every row: seed, precision, sizes … */
+  stamp?: Measured;
+  signal?: AbortSignal;
+  /** Shows a progress line. Default true. */
+  progress?: boolean;
+}
+
+/** Thrown when a study is stopped; `table` holds the finished rows. */
+export class StudyInterrupted extends MdlabError {
+  readonly table: Table;
+  constructor(name: string, table: Table, done: number, total: number, file: string | undefined) {
+    const kept = file ? `; they are kept in ${file}, run it again to go on` : '';
+    super('EINTERRUPTED', `study '${name}': stopped after ${done} of ${total} rows${kept}`);
+    this.table = table;
+  }
+}
+
+/**
+ * Measures every row and gives them as a table, in the order of the grid. A row whose measure throws is kept with the
+ * message in its column `error`, and is measured again next time.
+ * @example
+ * const t = await study({ name: 'cutoff', grid: { cutoff: [5, 10, 15] }, file: 'cutoff.jsonl', measure: ({ cutoff }) => ({ error: f(cutoff) }) });
+ * @throws EINVALID for an empty grid or rows that differ in their parameters, StudyInterrupted when stopped
+ */
+export async function study<P extends Parameters>(options: StudyOptions<P>): Promise<Table> {
+  const { file, measure, name, repeats = 1, signal } = options;
+  if (!(Number.isInteger(repeats) && repeats > 0))
+    invalid('study.repeats', 'must be a positive whole number', repeats);
+  const wanted = options.rows ?? (options.grid ? combinations(options.grid) : []);
+  if (wanted.length === 0) invalid('study', 'needs rows or a grid with values', name);
+  const place = environment();
+  const version = options.version ?? `${place.commit} ${digest(measure.toString())}`;
+  const keys = wanted.map((parameters) => keyOf(name, parameters, version));
+  const kept = file ? openFile(file) : new Map<string, Measured[]>();
+  const progress =
+    options.progress === false ? undefined : new Progress(wanted.length, { label: name, unit: 'rows' });
+  const table = (): Table => tableOf(keys.flatMap((key) => kept.get(key) ?? []));
+  let done = 0;
+  try {
+    for (const [i, parameters] of wanted.entries()) {
+      if (signal?.aborted) throw signal.reason;
+      if (!finished(kept.get(keys[i]!))) {
+        const measured = await measureRow(parameters, measure, repeats, signal);
+        const stamp = {
+          ...options.stamp,
+          repeats,
+          date: new Date().toISOString(),
+          study: name,
+          ...place,
+          version,
+        };
+        const rows = measured.map((m) => ({ ...parameters, ...m, ...without(stamp, m) }));
+        kept.set(keys[i]!, rows);
+        if (file) appendFileSync(file, jsonLines(rows.map((row) => ({ key: keys[i]!, ...row }))));
+      }
+      done++;
+      progress?.update(done);
+    }
+  } catch (error) {
+    progress?.finish(isInterrupt(error, signal) ? 'interrupted' : 'failed');
+    if (isInterrupt(error, signal)) throw new StudyInterrupted(name, table(), done, wanted.length, file);
+    throw error;
+  }
+  const failures = keys.filter((key) => !finished(kept.get(key))).length;
+  progress?.finish(failures ? `${failures} row${failures > 1 ? 's' : ''} failed` : '');
+  return table();
+}
+
+/** A failing measure is a row with its message; only an interrupt goes further. */
+async function measureRow<P extends Parameters>(
+  parameters: P,
+  measure: StudyOptions<P>['measure'],
+  repeats: number,
+  signal: AbortSignal | undefined,
+): Promise<Measured[]> {
+  try {
+    const runs: Measured[][] = [];
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      const got = await measure(parameters, { signal, repeat });
+      runs.push(Array.isArray(got) ? got : [got as Measured]);
+      await new Promise((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+    }
+    return runs[0]!.map((_, i) => combined(runs.map((run) => run[i] ?? {})));
+  } catch (error) {
+    if (isInterrupt(error, signal)) throw error;
+    return [{ error: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+/** One run as it is; of several, numbers by median and percentiles and the rest as the last run has it. */
+function combined(runs: readonly Measured[]): Measured {
+  if (runs.length === 1) return runs[0]!;
+  const out: Measured = {};
+  for (const [name, value] of Object.entries(runs.at(-1)!)) {
+    const values = runs.map((r) => r[name]);
+    if (values.every((v) => typeof v === 'number')) {
+      const { median, low, high } = spread(values as number[]);
+      Object.assign(out, { [name]: median, [`${name}_p5`]: low, [`${name}_p95`]: high });
+    } else out[name] = value;
+  }
+  return out;
+}
+
+function isInterrupt(error: unknown, signal: AbortSignal | undefined): boolean {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  return Boolean(signal?.aborted) || code === 'EINTERRUPTED' || name === 'AbortError';
+}
+
+const finished = (rows: readonly Measured[] | undefined): boolean =>
+  rows !== undefined && rows.every((r) => !r['error']);
+
+function combinations<P extends Parameters>(grid: { readonly [K in keyof P]: readonly P[K][] }): P[] {
+  let out: Partial<P>[] = [{}];
+  for (const name of Object.keys(grid) as (keyof P)[]) {
+    out = out.flatMap((row) => grid[name].map((value) => ({ ...row, [name]: value })));
+  }
+  return out as P[];
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+function keyOf(name: string, parameters: Parameters, version: string): string {
+  const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
+  return digest(JSON.stringify([name, sorted, version]));
+}
+
+/** Rows of a file by key; the latest of a key counts. A line cut short by a crash is taken away. */
+function openFile(file: string): Map<string, Measured[]> {
+  const kept = new Map<string, Measured[]>();
+  if (!existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true });
+    return kept;
+  }
+  const text = readFileSync(file, 'utf8');
+  const rows = parseJsonLines(text, file);
+  if (text !== '' && !text.endsWith('\n')) writeFileSync(file, jsonLines(rows));
+  for (const { key, ...row } of rows) {
+    const group = kept.get(String(key));
+    const fresh = group?.[0]?.['date'] === row['date'] ? group : undefined;
+    if (fresh) fresh.push(row);
+    else kept.set(String(key), [row]);
+  }
+  return kept;
+}
+
+function without(stamp: Measured, taken: Measured): Measured {
+  return Object.fromEntries(Object.entries(stamp).filter(([name]) => !(name in taken)));
+}
+
+/** Every column any row has; where a row has none, null. */
+function tableOf(rows: readonly Measured[]): Table {
+  const names = new Set(rows.flatMap((row) => Object.keys(row)));
+  return from(rows.map((row) => Object.fromEntries([...names].map((n) => [n, row[n] ?? null]))));
+}
