@@ -134,6 +134,12 @@ CellGrid planGrid(const System& system, double reach) {
   for (int k = 0; k < 3; ++k) grid.axes[k] = firstAxis(lattice, extent, k, width);
   fitMemory(grid.axes, system);
   for (int k = 0; k < 3; ++k) {
+    GridAxis& axis = grid.axes[k];
+    // Two open slabs both see both: as one they give the same candidates, in ascending order.
+    if (!axis.periodic && axis.cells == 2) {
+      axis.cells = 1;
+      axis.occupied.clear();
+    }
     grid.cells[k] = static_cast<std::int32_t>(grid.axes[k].cells);
     if (!lattice.periodic[k]) continue;
     const double stencil = std::ceil(width * grid.cells[k] / lattice.height[k]);
