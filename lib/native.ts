@@ -150,6 +150,7 @@ export interface Addon {
     steps: Float64Array;
   };
   harmonicWell(k: Float64Array, centers: Float64Array): NativePotential;
+  lennardJones(epsilon: number, sigma: number, cutoff: number, switchFrom: number): NativePotential;
   // pool-check.cpp
   poolCheck(
     count: number,

@@ -1,4 +1,5 @@
 export { type HarmonicWellOptions, harmonicWell } from './harmonic-well.js';
+export { type LennardJonesOptions, lennardJones } from './lennard-jones.js';
 export { loadPriors, type MlcgOptions, mlcgTerms } from './mlcg.js';
 export { fiveBeadLists, type MlcgLists, mlcgLists } from './mlcg-lists.js';
 export { type MlcgPrior, mlcgPriors } from './mlcg-priors.js';

@@ -7,6 +7,7 @@
 #include "md/dynamics.h"
 #include "md/fire.h"
 #include "models/external/harmonic-well.h"
+#include "models/pair/lennard-jones.h"
 
 namespace mdlab::binding {
 namespace {
@@ -248,6 +249,13 @@ Napi::Value jsHarmonicWell(const Napi::CallbackInfo& info) {
                                                  vectorOf<double>(doubles(info[1], "centers"))));
 }
 
+// lennardJones(epsilon, sigma, cutoff, switchFrom) -> potential
+Napi::Value jsLennardJones(const Napi::CallbackInfo& info) {
+  const auto number = [&](std::size_t k) { return info[k].ToNumber().DoubleValue(); };
+  return wrapPotential(info.Env(),
+                       std::make_shared<LennardJones>(number(0), number(1), number(2), number(3)));
+}
+
 }  // namespace
 
 void exportMd(Napi::Env env, Napi::Object exports) {
@@ -269,6 +277,7 @@ void exportMd(Napi::Env env, Napi::Object exports) {
   add.operator()<jsStep<Fire>>("fireStep");
   add.operator()<jsReadFire>("readFire");
   add.operator()<jsHarmonicWell>("harmonicWell");
+  add.operator()<jsLennardJones>("lennardJones");
 }
 
 }  // namespace mdlab::binding
