@@ -1,3 +1,4 @@
+export { dataFile } from './data-file.js';
 export { type Format, knownExtensions, type TrajectoryFormat } from './formats.js';
 export type { StoredFrame, TrajectoryWriter } from './frames.js';
 export {
