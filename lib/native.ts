@@ -199,6 +199,62 @@ export interface Addon {
   // libraries.cpp
   /** Undefined when the shared library opens, else why not. */
   openLibrary(name: string): string | undefined;
+
+  // nn.cpp
+  activation(name: string, x: Float32Array | Float64Array, slope: Float32Array | Float64Array): void;
+  roundToHalf(x: Float32Array): void;
+  multiply(
+    a: Float32Array | Float64Array,
+    weight: Float64Array,
+    inputs: number,
+    outputs: number,
+    c: Float32Array | Float64Array,
+    repeats: number,
+  ): number;
+
+  // schnet.cpp
+  schnet(config: NativeSchnetConfig, parameters: Float64Array, options: NativeSchnetOptions): NativePotential;
+  schnetStages(potential: NativePotential): Record<string, number>;
+  schnetTable(potential: NativePotential): {
+    intervals: number;
+    bytes: number;
+    valueError: number;
+    slopeError: number;
+    maxValueError: number;
+    maxSlopeError: number;
+  } | null;
+  schnetEstimate(potential: NativePotential, edges: number, atoms: number): number;
+}
+
+/** Shape of a SchNet model; lengths in the model's unit, `basis` functions C(r)·exp(−width (t(r) − center)²). */
+export interface NativeSchnetConfig {
+  types: number;
+  hidden: number;
+  filters: number;
+  blocks: number;
+  activation: 'tanh' | 'ssp' | 'silu';
+  head: Int32Array;
+  basis: 'gaussian' | 'expnormal';
+  centers: Float64Array;
+  widths: Float64Array;
+  lower: number;
+  upper: number;
+  /** Å per model length. */
+  lengthUnit: number;
+  /** eV per model energy. */
+  energyUnit: number;
+}
+
+export interface NativeSchnetOptions {
+  backend: 'reference' | 'cpu';
+  precision: 'float64' | 'float32';
+  pipeline: 'baseline' | 'flash' | 'table';
+  radialBasis: boolean;
+  messagePassing: boolean;
+  aggregation: boolean;
+  weights16: boolean;
+  envelopeGradient: boolean;
+  tolerance: number;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

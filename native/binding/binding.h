@@ -50,6 +50,8 @@ void exportPoolCheck(Napi::Env env, Napi::Object exports);
 void exportNeighbors(Napi::Env env, Napi::Object exports);
 void exportPotential(Napi::Env env, Napi::Object exports);
 void exportPriors(Napi::Env env, Napi::Object exports);
+void exportSchnet(Napi::Env env, Napi::Object exports);
+void exportNn(Napi::Env env, Napi::Object exports);
 
 void exportLibraries(Napi::Env env, Napi::Object exports);
 

@@ -11,6 +11,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportPriors(env, exports);
 
   exportLibraries(env, exports);
+  exportSchnet(env, exports);
+  exportNn(env, exports);
   return exports;
 }
 

@@ -1,0 +1,115 @@
+#include "models/schnet/schnet.h"
+
+#include "binding/binding.h"
+
+namespace mdlab::binding {
+namespace {
+
+int integer(const Napi::Object& o, const char* key) { return o.Get(key).ToNumber().Int32Value(); }
+double number(const Napi::Object& o, const char* key) {
+  return o.Get(key).ToNumber().DoubleValue();
+}
+bool flag(const Napi::Object& o, const char* key) { return o.Get(key).ToBoolean().Value(); }
+std::string text(const Napi::Object& o, const char* key) {
+  return o.Get(key).ToString().Utf8Value();
+}
+
+SchnetConfig configOf(const Napi::Object& o) {
+  SchnetConfig c;
+  c.types = integer(o, "types");
+  c.hidden = integer(o, "hidden");
+  c.filters = integer(o, "filters");
+  c.blocks = integer(o, "blocks");
+  c.activation = activationNamed(text(o, "activation"));
+  const auto head = ints(o.Get("head"), "schnet.head");
+  c.head.assign(head.begin(), head.end());
+  c.basis.type =
+      text(o, "basis") == "expnormal" ? RadialBasis::Type::expNormal : RadialBasis::Type::gaussian;
+  c.basis.cutoff = {number(o, "lower"), number(o, "upper")};
+  const auto centers = doubles(o.Get("centers"), "schnet.centers");
+  const auto widths = doubles(o.Get("widths"), "schnet.widths");
+  if (centers.size() != widths.size() || centers.empty())
+    invalid("schnet.centers: must have as many entries as widths, and at least one");
+  c.basis.centers.assign(centers.begin(), centers.end());
+  c.basis.widths.assign(widths.begin(), widths.end());
+  c.lengthUnit = number(o, "lengthUnit");
+  c.energyUnit = number(o, "energyUnit");
+  if (c.types < 1 || c.hidden < 1 || c.filters < 1 || c.blocks < 1 || !(c.basis.cutoff.upper > 0))
+    invalid("schnet: types, hidden, filters and the cutoff must be positive");
+  return c;
+}
+
+SchnetOptions optionsOf(const Napi::Object& o) {
+  SchnetOptions options;
+  const std::string pipeline = text(o, "pipeline");
+  options.pipeline = pipeline == "baseline" ? SchnetPipeline::baseline
+                     : pipeline == "flash"  ? SchnetPipeline::flash
+                                            : SchnetPipeline::table;
+  options.techniques = {flag(o, "radialBasis"), flag(o, "messagePassing"), flag(o, "aggregation"),
+                        flag(o, "weights16")};
+  options.envelopeGradient = flag(o, "envelopeGradient");
+  options.tolerance = number(o, "tolerance");
+  return options;
+}
+
+// schnet(config, parameters: Float64Array, options) -> potential
+Napi::Value jsSchnet(const Napi::CallbackInfo& info) {
+  const SchnetConfig config = configOf(info[0].As<Napi::Object>());
+  SchnetParameters parameters = schnetParameters(config, doubles(info[1], "schnet.parameters"));
+  const auto o = info[2].As<Napi::Object>();
+  std::shared_ptr<Schnet> model;
+  if (text(o, "backend") == "reference")
+    model = makeSchnetReference(config, std::move(parameters));
+  else if (text(o, "precision") == "float64")
+    model = makeSchnetCpu<double>(config, parameters, optionsOf(o));
+  else
+    model = makeSchnetCpu<float>(config, parameters, optionsOf(o));
+  return wrapPotential(info.Env(), model);
+}
+
+std::shared_ptr<Schnet> schnetOf(const Napi::Value& value) {
+  auto model = std::dynamic_pointer_cast<Schnet>(unwrapPotential(value));
+  if (!model) invalid("schnet: must be a SchNet potential");
+  return model;
+}
+
+// schnetStages(potential) -> {[stage]: seconds of the last evaluation}
+Napi::Value jsSchnetStages(const Napi::CallbackInfo& info) {
+  auto out = Napi::Object::New(info.Env());
+  for (const StageTime& s : schnetOf(info[0])->stages()) out.Set(s.name, s.seconds);
+  return out;
+}
+
+// schnetTable(potential) -> report of the tabulated filters, or null
+Napi::Value jsSchnetTable(const Napi::CallbackInfo& info) {
+  const auto model = schnetOf(info[0]);
+  const TableReport* t = model->table();
+  if (!t) return info.Env().Null();
+  auto out = Napi::Object::New(info.Env());
+  out.Set("intervals", static_cast<double>(t->intervals));
+  out.Set("bytes", t->bytes);
+  out.Set("valueError", t->valueError);
+  out.Set("slopeError", t->slopeError);
+  out.Set("maxValueError", t->maxValueError);
+  out.Set("maxSlopeError", t->maxSlopeError);
+  return out;
+}
+
+// schnetEstimate(potential, edges, atoms) -> bytes
+Napi::Value jsSchnetEstimate(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(),
+                           schnetOf(info[0])->estimate(info[1].ToNumber().DoubleValue(),
+                                                       info[2].ToNumber().DoubleValue()));
+}
+
+}  // namespace
+
+void exportSchnet(Napi::Env env, Napi::Object exports) {
+  exports.Set("schnet", Napi::Function::New<Guarded<jsSchnet>>(env, "schnet"));
+  exports.Set("schnetStages", Napi::Function::New<Guarded<jsSchnetStages>>(env, "schnetStages"));
+  exports.Set("schnetEstimate",
+              Napi::Function::New<Guarded<jsSchnetEstimate>>(env, "schnetEstimate"));
+  exports.Set("schnetTable", Napi::Function::New<Guarded<jsSchnetTable>>(env, "schnetTable"));
+}
+
+}  // namespace mdlab::binding
