@@ -1,5 +1,6 @@
 export { type HarmonicWellOptions, harmonicWell } from './harmonic-well.js';
 export { type LennardJonesOptions, lennardJones } from './lennard-jones.js';
+export { type LoadModelOptions, loadModel, type SaveModelOptions, saveModel } from './load.js';
 export { loadPriors, type MlcgOptions, mlcgTerms } from './mlcg.js';
 export { fiveBeadLists, type MlcgLists, mlcgLists } from './mlcg-lists.js';
 export { type MlcgPrior, mlcgPriors } from './mlcg-priors.js';
@@ -32,3 +33,13 @@ export {
   restrictedAngles,
   termEnergies,
 } from './priors.js';
+export {
+  Schnet,
+  type SchnetOptions,
+  type SchnetPipeline,
+  type SchnetTable,
+  type SchnetTechniques,
+  schnet,
+} from './schnet.js';
+export type { SchnetActivation, SchnetConfig, TensorMap } from './schnet-config.js';
+export { defaultSchnetConfig, type RandomSchnetOptions, randomSchnet } from './schnet-random.js';
