@@ -203,6 +203,11 @@ export interface Addon {
   // nn.cpp
   activation(name: string, x: Float32Array | Float64Array, slope: Float32Array | Float64Array): void;
   roundToHalf(x: Float32Array): void;
+  /** Measured limits of this machine: multiply-adds in flop/s, cache reads and memory triad in byte/s. */
+  machinePeaks(
+    cacheBytes: number,
+    memoryBytes: number,
+  ): { float32: number; float64: number; cache: number; memory: number };
   multiply(
     a: Float32Array | Float64Array,
     weight: Float64Array,

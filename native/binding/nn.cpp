@@ -6,6 +6,7 @@
 #include "nn/elementary.h"
 #include "nn/gemm.h"
 #include "nn/half.h"
+#include "nn/peaks.h"
 
 // The network primitives on their own, for tests and benchmarks.
 namespace mdlab::binding {
@@ -70,11 +71,25 @@ Napi::Value jsMultiply(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), seconds);
 }
 
+// machinePeaks(cacheBytes, memoryBytes) -> {float32, float64: flop/s, cache, memory: byte/s}
+Napi::Value jsMachinePeaks(const Napi::CallbackInfo& info) {
+  const std::int64_t cache = info[0].ToNumber().Int64Value();
+  const std::int64_t memory = info[1].ToNumber().Int64Value();
+  if (cache < 4096 || memory < 4096) invalid("machinePeaks: sizes must be 4096 bytes or more");
+  auto out = Napi::Object::New(info.Env());
+  out.Set("float32", peakFlops<float>());
+  out.Set("float64", peakFlops<double>());
+  out.Set("cache", readBandwidth(cache));
+  out.Set("memory", triadBandwidth(memory));
+  return out;
+}
+
 }  // namespace
 
 void exportNn(Napi::Env env, Napi::Object exports) {
   exports.Set("activation", Napi::Function::New<Guarded<jsActivation>>(env, "activation"));
   exports.Set("roundToHalf", Napi::Function::New<Guarded<jsRoundToHalf>>(env, "roundToHalf"));
+  exports.Set("machinePeaks", Napi::Function::New<Guarded<jsMachinePeaks>>(env, "machinePeaks"));
   exports.Set("multiply", Napi::Function::New<Guarded<jsMultiply>>(env, "multiply"));
 }
 

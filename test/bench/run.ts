@@ -1,0 +1,22 @@
+// Runs all benchmarks, or those whose file name contains one of the arguments, one after the other: `npm run bench schnet`.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const wanted = process.argv.slice(2);
+const files = readdirSync(here)
+  .filter((f) => f.endsWith('.bench.js') && (wanted.length === 0 || wanted.some((w) => f.includes(w))))
+  .sort();
+if (files.length === 0) {
+  console.error(`bench: no benchmark matches ${wanted.join(' ')}`);
+  process.exit(1);
+}
+let failed = 0;
+for (const f of files) {
+  console.log(`\n== ${f.replace('.bench.js', '')}`);
+  if (spawnSync(process.execPath, ['--enable-source-maps', join(here, f)], { stdio: 'inherit' }).status !== 0)
+    failed++;
+}
+process.exit(failed ? 1 : 0);
