@@ -33,6 +33,7 @@ export {
   restrictedAngles,
   termEnergies,
 } from './priors.js';
+export { type BackbonePriorOptions, backbonePriors } from './priors-backbone.js';
 export {
   Schnet,
   type SchnetOptions,
