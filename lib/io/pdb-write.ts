@@ -61,13 +61,14 @@ function coordinate(x: number, i: number): string {
 export function formatBonds(structure: Structure): string {
   const partners = new Map<number, number[]>();
   const { bonds } = structure;
+  const add = (from: number, to: number): void => {
+    const known = partners.get(from);
+    if (known) known.push(to);
+    else partners.set(from, [to]);
+  };
   for (let b = 0; bonds && b < bonds.length; b += 2) {
-    for (const [from, to] of [
-      [bonds[b]!, bonds[b + 1]!],
-      [bonds[b + 1]!, bonds[b]!],
-    ] as const) {
-      partners.set(from, [...(partners.get(from) ?? []), to]);
-    }
+    add(bonds[b]!, bonds[b + 1]!);
+    add(bonds[b + 1]!, bonds[b]!);
   }
   let out = '';
   const serial = (i: number): string => encodeHybrid36(i + 1, 5) ?? '';

@@ -4,7 +4,7 @@ import type { PickleValue, Unpickler } from './pickle.js';
 type Opcode = (u: Unpickler) => void;
 const opcodes: (Opcode | undefined)[] = [];
 const stop = 0x2e;
-const maxOpcodes = 64_000_000;
+const maxOpcodes = 32_000_000;
 
 /**
  * Reads a pickle up to STOP. Time and memory are bounded: every opcode adds at most one object, and objects and
@@ -114,7 +114,11 @@ define('s', (u) => {
 });
 define('u', (u) => u.setItems(u.popMark()));
 define(0x8f, (u) => u.create(new Set()));
-define(0x91, (u) => u.create(new Set(u.popMark())));
+define(0x91, (u) => {
+  const items = u.popMark();
+  u.create(new Set());
+  u.addItems(items);
+});
 define(0x90, (u) => u.addItems(u.popMark()));
 
 // Objects. EXT1..EXT4 (process-wide registry) and out-of-band buffers have no meaning in a file and stay unknown.

@@ -83,7 +83,11 @@ class Callable extends GlobalName {
   }
 }
 
-const maxContainers = 8_000_000;
+const maxContainers = 4_000_000;
+/** Elements and bytes that calls may copy together. */
+const maxCharge = 256_000_000;
+/** Marks inside marks: a tuple in a list in a dict … */
+const maxMarks = 10_000;
 
 const utf8 = new TextDecoder('utf-8');
 const latin1 = new TextDecoder('latin1');
@@ -96,6 +100,7 @@ export class Unpickler {
   private readonly memo = new Map<number, PickleValue>();
   private opcodeAt = 0;
   private containers = 0;
+  private charged = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -119,6 +124,17 @@ export class Unpickler {
     this.stack.push(value);
   }
 
+  /** Counts work that a call does beyond its own bytes: a few bytes of a pickle may copy one long list many times. */
+  charge(elements: number): void {
+    this.charged += elements;
+    if (this.charged > maxCharge) this.fail(`must copy at most ${maxCharge} elements by calls`);
+  }
+
+  /** JavaScript's own maps end at 2^24 entries, with an error that is not ours. */
+  checkSize(entries: number): void {
+    if (entries > maxContainers) this.fail(`must hold at most ${maxContainers} entries together`);
+  }
+
   /** Pushes a new container; they are counted, since an empty one takes 200 bytes for a byte of the file. */
   create(value: PickleValue): void {
     if (++this.containers > maxContainers) this.fail(`must hold at most ${maxContainers} objects`);
@@ -136,6 +152,7 @@ export class Unpickler {
   }
 
   mark(): void {
+    if (this.marks.length === maxMarks) this.fail(`must nest at most ${maxMarks} marks`);
     this.marks.push(this.stack);
     this.stack = [];
   }
@@ -150,6 +167,7 @@ export class Unpickler {
 
   put(index: number): void {
     this.memo.set(index, this.top());
+    this.checkSize(this.memo.size);
   }
 
   memoize(): void {
@@ -246,12 +264,14 @@ export class Unpickler {
     const dict = this.top();
     const into = dict instanceof Map ? dict : dict instanceof InertObject ? dict.entries : undefined;
     if (!into || items.length % 2) this.fail('must set pairs of a dict');
+    this.checkSize(into.size + items.length / 2);
     for (let i = 0; i < items.length; i += 2) into.set(items[i] as PickleValue, items[i + 1] as PickleValue);
   }
 
   addItems(items: PickleValue[]): void {
     const set = this.top();
     if (!(set instanceof Set)) this.fail('must add to a set');
+    this.checkSize(set.size + items.length);
     for (const item of items) set.add(item);
   }
 

@@ -95,6 +95,7 @@ function dtypeOf(type: unknown, reader: Unpickler): DType {
 function values(type: unknown, bytes: unknown, count: number, reader: Unpickler): Tensor['data'] {
   const dtype = dtypeOf(type, reader);
   const want = count * itemSize[dtype];
+  reader.charge(want);
   if (!(bytes instanceof Uint8Array) || bytes.length !== want) {
     reader.fail(`numpy data must hold ${want} bytes`, bytes instanceof Uint8Array ? bytes.length : bytes);
   }

@@ -183,6 +183,7 @@ export class TensorBuilder {
     }
     if (!(indices.data instanceof BigInt64Array))
       return this.reader.fail('sparse tensor indices must be int64');
+    this.reader.charge(indices.data.length);
     for (let i = 0; i < indices.data.length; i++) {
       const limit = shape[Math.floor(i / count)]!;
       const index = indices.data[i]!;

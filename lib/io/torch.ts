@@ -84,7 +84,12 @@ function unpickle(
   };
   const allow = (module: string, name: string): boolean | PickleFunction => {
     const rebuild = tensors.rebuilder(module, name);
-    return rebuild ?? numpyGlobal(module, name, reader) ?? plainGlobal(module, name) ?? isInert(module, name);
+    return (
+      rebuild ??
+      numpyGlobal(module, name, reader) ??
+      plainGlobal(module, name, reader) ??
+      isInert(module, name)
+    );
   };
   const bytes = entries.get(entry)!.read();
   const reader: Unpickler = new Unpickler(bytes, {
@@ -95,28 +100,39 @@ function unpickle(
     build: (object, state): boolean => numpyBuild(object, state, reader) || isTensor(object),
   });
   const tensors: TensorBuilder = new TensorBuilder(reader, maxBytes);
-  return runPickle(reader);
+  return checkDepth(runPickle(reader), reader);
 }
 
 /** Python's own containers and the few functions that only wrap data. */
-function plainGlobal(module: string, name: string): PickleFunction | undefined {
+function plainGlobal(module: string, name: string, reader: Unpickler): PickleFunction | undefined {
+  const list = (items: PickleValue | undefined): PickleValue[] => {
+    const given =
+      items instanceof Set || items instanceof Map ? [...items] : Array.isArray(items) ? items : [];
+    reader.charge(100 * given.length);
+    reader.checkSize(given.length);
+    return given;
+  };
   switch (`${module}.${name}`) {
     case 'collections.OrderedDict':
     case 'builtins.dict':
-      return ([pairs]) => new Map(pairsOf(pairs));
+      return ([pairs]) => new Map(list(pairs).map(pairOf));
     case 'collections.defaultdict':
-      return ([, pairs]) => new Map(pairsOf(pairs));
+      return ([, pairs]) => new Map(list(pairs).map(pairOf));
     case '__builtin__.set':
     case 'builtins.set':
     case '__builtin__.frozenset':
     case 'builtins.frozenset':
-      return ([items]) => new Set(Array.isArray(items) ? items : []);
+      return ([items]) => new Set(list(items));
     case 'builtins.list':
     case '__builtin__.list':
     case 'builtins.tuple':
-      return ([items]) => (Array.isArray(items) ? [...items] : []);
+      return ([items]) => [...list(items)];
     case '_codecs.encode':
-      return ([text]) => Uint8Array.from(String(text), (c) => c.charCodeAt(0));
+      return ([text]) => {
+        const string = typeof text === 'string' ? text : '';
+        reader.charge(string.length);
+        return Uint8Array.from(string, (c) => c.charCodeAt(0));
+      };
     case 'torch.Size':
       return ([sizes]) => (Array.isArray(sizes) ? sizes : []);
     case 'torch.serialization._get_layout':
@@ -129,12 +145,42 @@ function plainGlobal(module: string, name: string): PickleFunction | undefined {
   }
 }
 
-function pairsOf(pairs: PickleValue | undefined): [PickleValue, PickleValue][] {
-  if (pairs instanceof Map) return [...pairs];
-  if (!Array.isArray(pairs)) return [];
-  return pairs.map((p) =>
-    Array.isArray(p) && p.length === 2 ? (p as [PickleValue, PickleValue]) : [p, null],
-  );
+function pairOf(pair: PickleValue): [PickleValue, PickleValue] {
+  return Array.isArray(pair) && pair.length === 2 ? (pair as [PickleValue, PickleValue]) : [pair, null];
+}
+
+/** Values inside values, deeper than any real model: refused, so that whoever walks the result may recurse. */
+const maxDepth = 1000;
+
+function checkDepth(root: PickleValue, reader: Unpickler): PickleValue {
+  const seen = new Set<PickleValue>([root]);
+  let level: PickleValue[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) reader.fail(`must nest at most ${maxDepth} deep`);
+    const next: PickleValue[] = [];
+    for (const value of level) {
+      for (const part of partsOf(value)) {
+        if (typeof part !== 'object' || part === null || seen.has(part)) continue;
+        seen.add(part);
+        next.push(part);
+      }
+    }
+    level = next;
+  }
+  return root;
+}
+
+function* partsOf(value: PickleValue): Iterable<PickleValue> {
+  if (Array.isArray(value) || value instanceof Set) yield* value;
+  else if (value instanceof Map) {
+    yield* value.keys();
+    yield* value.values();
+  } else if (value instanceof InertObject) {
+    yield value.args;
+    yield value.state;
+    yield value.items;
+    yield value.entries;
+  }
 }
 
 /** Packages whose classes are read as inert data. None of their code runs; the list keeps surprises out. */

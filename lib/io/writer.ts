@@ -110,10 +110,10 @@ function encoderOf(
       return {
         encode: (frame, i) => {
           const model = `MODEL     ${String((i + 1) % 10000).padStart(4)}\n`;
-          // Bonds stand in front, once: whatever a cut loses, it is not them.
+          // Bonds stand in the first model: behind all of them there is no place while frames may follow.
           const bonds = i === 0 ? formatBonds(topology) : '';
           return text(
-            `${bonds}${formatCell(topology, frame)}${model}${formatAtoms(topology, frame)}ENDMDL\n`,
+            `${formatCell(topology, frame)}${model}${formatAtoms(topology, frame)}${bonds}ENDMDL\n`,
           );
         },
       };

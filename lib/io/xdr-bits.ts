@@ -12,41 +12,65 @@ export function tripleBits(sizes: readonly [number, number, number]): number {
 
 /** Takes bits from bytes; past the end `overrun` is set and zeros come. */
 export class BitReader {
-  overrun = false;
-  private at = 0;
-  private held = 0;
-  private value = 0;
+  /** With two bytes behind the end, so that the last bits are taken like any others. */
+  private readonly bytes: Uint8Array;
+  private readonly length: number;
+  private index = 0;
+  /** Bits of bytes[index] taken already, 0..7. */
+  private taken = 0;
 
-  constructor(private readonly bytes: Uint8Array) {}
+  constructor(bytes: Uint8Array) {
+    this.bytes = new Uint8Array(bytes.length + 2);
+    this.bytes.set(bytes);
+    this.length = bytes.length;
+  }
+
+  get overrun(): boolean {
+    return this.index > this.length || (this.index === this.length && this.taken > 0);
+  }
+
+  /** `count` bits (0..8) as an unsigned number. */
+  private few(count: number): number {
+    const { index } = this;
+    if (index >= this.length) {
+      if (count > 0) this.index = this.length + 1;
+      return 0;
+    }
+    const taken = this.taken + count;
+    const word = (this.bytes[index]! << 8) | this.bytes[index + 1]!;
+    this.index = index + (taken >> 3);
+    this.taken = taken & 7;
+    return (word >> (16 - taken)) & ((1 << count) - 1);
+  }
 
   /** `count` bits (0..32) as an unsigned number. */
   bits(count: number): number {
-    let left = count;
     let out = 0;
-    while (left > 0) {
-      if (this.held === 0) {
-        if (this.at === this.bytes.length) {
-          this.overrun = true;
-          return out * 2 ** left;
-        }
-        this.value = this.bytes[this.at++]!;
-        this.held = 8;
-      }
-      const take = Math.min(left, this.held);
-      this.held -= take;
-      out = out * 2 ** take + ((this.value >> this.held) & ((1 << take) - 1));
-      left -= take;
-    }
-    return out;
+    let left = count;
+    for (; left > 8; left -= 8) out = out * 256 + this.few(8);
+    return out * 2 ** left + this.few(left);
   }
 
   /** A triple below `sizes`, coded in `count` bits: bytes of (x·size1 + y)·size2 + z, the low byte first. */
   triple(count: number, sizes: readonly [number, number, number], out: Int32Array | number[]): void {
+    if (count <= 30) {
+      // The common case, in 32-bit integers.
+      let value = 0;
+      let shift = 0;
+      for (; count - shift > 8; shift += 8) value |= this.few(8) << shift;
+      value |= this.few(count - shift) << shift;
+      const high = (value / sizes[2]) | 0;
+      out[2] = value - high * sizes[2];
+      const x = (high / sizes[1]) | 0;
+      out[0] = x;
+      out[1] = high - x * sizes[1];
+      return;
+    }
     if (count <= 48) {
       let value = 0;
       let scale = 1;
       for (let left = count; left > 0; left -= 8) {
-        value += this.bits(Math.min(8, left)) * scale;
+        value += this.few(Math.min(8, left)) * scale;
         scale *= 256;
       }
       const high = Math.floor(value / sizes[2]);
@@ -58,7 +82,7 @@ export class BitReader {
     let value = 0n;
     let shift = 0n;
     for (let left = count; left > 0; left -= 8) {
-      value |= BigInt(this.bits(Math.min(8, left))) << shift;
+      value |= BigInt(this.few(Math.min(8, left))) << shift;
       shift += 8n;
     }
     const [, y, z] = sizes;
@@ -76,14 +100,29 @@ export class BitWriter {
   private held = 0;
   private value = 0;
 
-  bits(count: number, value: number): void {
-    for (let left = count; left > 0; ) {
-      const take = Math.min(left, 8 - this.held);
-      left -= take;
-      this.value = (this.value << take) | (Math.floor(value / 2 ** left) & ((1 << take) - 1));
-      this.held += take;
-      if (this.held === 8) this.byte();
+  /** The low `count` bits (0..8) of a number. */
+  private few(count: number, value: number): void {
+    const held = this.held + count;
+    this.value = (this.value << count) | (value & ((1 << count) - 1));
+    if (held < 8) {
+      this.held = held;
+      return;
     }
+    this.held = held - 8;
+    if (this.length === this.bytes.length) {
+      const larger = new Uint8Array(2 * this.length);
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    this.bytes[this.length++] = this.value >> this.held;
+    this.value &= (1 << this.held) - 1;
+  }
+
+  /** `count` bits (0..32) of a whole number below 2^count. */
+  bits(count: number, value: number): void {
+    let left = count;
+    for (; left > 8; left -= 8) this.few(8, Math.floor(value / 2 ** (left - 8)));
+    this.few(left, value % 256);
   }
 
   triple(count: number, sizes: readonly [number, number, number], x: number, y: number, z: number): void {
@@ -91,32 +130,21 @@ export class BitWriter {
       let value = (x * sizes[1] + y) * sizes[2] + z;
       for (let left = count; left > 0; left -= 8) {
         const high = Math.floor(value / 256);
-        this.bits(Math.min(8, left), value - high * 256);
+        this.few(Math.min(8, left), value - high * 256);
         value = high;
       }
       return;
     }
     let value = (BigInt(x) * BigInt(sizes[1]) + BigInt(y)) * BigInt(sizes[2]) + BigInt(z);
     for (let left = count; left > 0; left -= 8) {
-      this.bits(Math.min(8, left), Number(value & 255n));
+      this.few(Math.min(8, left), Number(value & 255n));
       value >>= 8n;
     }
   }
 
   /** All bytes, the last one filled with zeros. */
   finish(): Uint8Array {
-    if (this.held > 0) this.bits(8 - this.held, 0);
+    if (this.held > 0) this.few(8 - this.held, 0);
     return this.bytes.subarray(0, this.length);
-  }
-
-  private byte(): void {
-    if (this.length === this.bytes.length) {
-      const larger = new Uint8Array(2 * this.length);
-      larger.set(this.bytes);
-      this.bytes = larger;
-    }
-    this.bytes[this.length++] = this.value;
-    this.value = 0;
-    this.held = 0;
   }
 }

@@ -170,6 +170,16 @@ test('frames come one by one, strided, and stop when told', async () => {
   );
 });
 
+test('bonds stand in the first model of a PDB trajectory', () => {
+  const bonded = topology.with({ bonds: Int32Array.of(0, 1, 4, 29) });
+  save(`${scratch}/bonds.pdb`, new Trajectory(bonded, run.frames.slice(0, 2)));
+  const text = readFileSync(`${scratch}/bonds.pdb`, 'utf8');
+  assert.ok(
+    text.indexOf('CONECT') > text.indexOf('MODEL') && text.lastIndexOf('CONECT') < text.indexOf('ENDMDL'),
+  );
+  for (const s of loadStructures(`${scratch}/bonds.pdb`)) assert.equal([...s.bonds!], [0, 1, 4, 29]);
+});
+
 test('types follow the extension', () => {
   save(`${scratch}/s.pdb`, topology);
   const s: Structure = load(`${scratch}/s.pdb` as 's.pdb');

@@ -296,6 +296,23 @@ test('broken pickles and tensors are refused at their byte', () => {
   assert.match(refused(pickle('\x82\x01')), /must be an opcode this reader knows, received "0x82"/);
 });
 
+test('a small pickle that asks for a lot of work is refused', () => {
+  const odict = global('collections', 'OrderedDict');
+  const copies = pickle(
+    odict,
+    'q\x010(',
+    'K\x01'.repeat(10_000),
+    'l\x85q\x020',
+    'h\x01h\x02R0'.repeat(300),
+    'N',
+  );
+  assert.match(refused(copies), /must copy at most \d+ elements by calls/);
+  assert.match(refused(pickle('('.repeat(20_000))), /must nest at most 10000 marks/);
+  assert.match(refused(pickle(']', '\x85'.repeat(2000))), /must nest at most 1000 deep/);
+  assert.is((read(pickle('K\x07', '\x85'.repeat(900))) as unknown[]).length, 1);
+  assert.match(refused(pickle('(', '}'.repeat(4_000_001), 't')), /must hold at most 4000000 objects/);
+});
+
 test('a tuple whose BUILD claims four billion entries is refused, not spread', () => {
   const hostile = pickle(
     global('collections', 'OrderedDict'),
