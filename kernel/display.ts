@@ -1,8 +1,8 @@
 /** Any value as a MIME bundle, text/plain always among it: what a front end shows for it. */
 import { inspect } from 'node:util';
 import { formatNumber } from '../lib/format.js';
-import { Figure, InteractiveFigure, View } from '../lib/plot/index.js';
-import { escapeHtml, type Library } from '../lib/plot/page.js';
+import { Figure, InteractiveFigure, View, view } from '../lib/plot/index.js';
+import { escapeHtml, imageTag, type Library } from '../lib/plot/page.js';
 import { type ProgressState, progressDetails, progressLine } from '../lib/progress.js';
 import { type Box, Structure, Trajectory, volume } from '../lib/structure/index.js';
 import { isTable, tableBundle } from './display-table.js';
@@ -24,8 +24,8 @@ export function bundle(value: unknown, cell?: string): MimeBundle | Promise<Mime
   if (value instanceof InteractiveFigure) return interactiveBundle(value.figure, cell);
   if (value instanceof View) return viewBundle(value, cell);
   if (isTable(value)) return tableBundle(value);
-  if (value instanceof Trajectory) return { 'text/plain': describeTrajectory(value) };
-  if (value instanceof Structure) return { 'text/plain': describeStructure(value) };
+  if (value instanceof Trajectory) return pictured(value, describeTrajectory(value));
+  if (value instanceof Structure) return pictured(value, describeStructure(value));
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     return { 'text/plain': describeArray(value as NumericArray) };
   }
@@ -35,11 +35,26 @@ export function bundle(value: unknown, cell?: string): MimeBundle | Promise<Mime
 
 async function figureBundle(figure: Figure): Promise<MimeBundle> {
   const { data, layout } = figure.toJSON();
-  return {
-    'application/vnd.plotly.v1+json': { data, layout },
-    'image/png': (await figure.toPNG()).toString('base64'),
-    'text/plain': `Figure${figure.title ? `: ${figure.title}` : ''}`,
-  };
+  const words = `Figure${figure.title ? `: ${figure.title}` : ''}`;
+  const shown = { 'application/vnd.plotly.v1+json': { data, layout }, 'text/plain': words };
+  try {
+    return { ...shown, 'image/png': (await figure.toPNG()).toString('base64') };
+  } catch (error) {
+    // A 3-D figure where there is no browser to draw it: front ends that know plotly still show it.
+    if ((error as { code?: unknown }).code !== 'ENOTFOUND') throw error;
+    return { ...shown, 'text/plain': `${words}\n${(error as Error).message}` };
+  }
+}
+
+/** Words beside a small drawing, where there is something to draw and not too much. */
+async function pictured(what: Structure | Trajectory, words: string): Promise<MimeBundle> {
+  const { count } = what instanceof Structure ? what : what.topology;
+  if (count === 0 || count > 20_000 || (what instanceof Trajectory && what.length === 0)) {
+    return { 'text/plain': words };
+  }
+  const small = view(what, { width: 320, height: 210, maxFrames: 1 });
+  const image = imageTag(await small.toPNG({ scale: 1.5 }), small.alt, small.width, small.height);
+  return { 'text/html': `<div>${image}<pre>${escapeHtml(words)}</pre></div>`, 'text/plain': words };
 }
 
 async function interactiveBundle(figure: Figure, cell: string | undefined): Promise<MimeBundle> {

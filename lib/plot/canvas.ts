@@ -64,15 +64,15 @@ export class PixelContext {
     const from = this.sized();
     const factor = Math.max(1, Math.floor(1000 / Math.max(1, this.width, this.height)));
     const [width, height] = [factor * this.width, factor * this.height];
-    const pixels = new Uint8ClampedArray(4 * width * height);
+    const pixels = new Uint32Array(width * height);
+    const cells = new Uint32Array(from.buffer, from.byteOffset, this.width * this.height);
     for (let y = 0; y < height; y++) {
       const row = Math.floor(y / factor) * this.width;
-      for (let x = 0; x < width; x++) {
-        const at = 4 * (row + Math.floor(x / factor));
-        pixels.set(from.subarray(at, at + 4), 4 * (y * width + x));
+      for (let x = 0; x < this.width; x++) {
+        pixels.fill(cells[row + x]!, y * width + x * factor, y * width + (x + 1) * factor);
       }
     }
-    return { width, height, pixels };
+    return { width, height, pixels: new Uint8ClampedArray(pixels.buffer) };
   }
 
   private get width(): number {

@@ -75,7 +75,7 @@ const packed = new Map<Library, string>();
 export function libraryScript(library: Library): string {
   let text = packed.get(library);
   if (!text) {
-    const code = gzipSync(readFileSync(require.resolve(sources[library])), { level: 9 }).toString('base64');
+    const code = gzipSync(readFileSync(require.resolve(sources[library])), { level: 6 }).toString('base64');
     text = `${clientScript()}<script>mdlabClient.add(${scriptJson(library)},"${code}")</script>`;
     packed.set(library, text);
   }

@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bundle, progressBundle } from '../../kernel/display.js';
+import { MdlabError } from '../../lib/errors.js';
 import { figure, line, view } from '../../lib/plot/index.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
 import { table } from '../../lib/tables/index.js';
@@ -114,6 +115,26 @@ test('structures and trajectories say what they are', async () => {
     { positions: pair.positions, time: 2500 },
   ]);
   assert.match(await text(t), /^Trajectory: 2 frames, 0 to 2\.5 ps\n {2}Structure pair/);
+});
+
+test('structures are drawn beside their words, unless there is nothing or too much to draw', async () => {
+  const shown = (await bundle(pair)) as Bundle;
+  assert.match(
+    shown['text/html']!,
+    /^<div><img [^>]*src="data:image\/png;base64,.*<pre>Structure pair: 2 particles/s,
+  );
+  const none = new Structure({ symbols: [], positions: new Float64Array(0) });
+  assert.equal(await bundle(none), { 'text/plain': 'Structure: 0 particles, no box\n  ' });
+  const crowd = new Structure({ symbols: new Array(20_001).fill('C'), positions: new Float64Array(60_003) });
+  assert.equal(Object.keys(await bundle(crowd)), ['text/plain']);
+});
+
+test('a 3-D figure without a browser is still plotly JSON, and says what is missing', async () => {
+  const fig = figure({ type: 'scatter3d', x: [0], y: [0], z: [0] });
+  fig.toPNG = () => Promise.reject(new MdlabError('ENOTFOUND', 'figure with WebGL: needs Chromium'));
+  const shown = (await bundle(fig)) as Record<string, unknown>;
+  assert.equal(Object.keys(shown), ['application/vnd.plotly.v1+json', 'text/plain']);
+  assert.match(String(shown['text/plain']), /needs Chromium/);
 });
 
 test('typed arrays: shape, kind, range and first values, never all', async () => {
