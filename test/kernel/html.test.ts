@@ -73,6 +73,7 @@ test('streams and errors are shown as text without terminal colours', () => {
 });
 
 test('code is coloured and stays the same text', () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the code under test has a template in it
   const source = "const a: number = 1.5e3; // if <b>\nlet s = `x ${a}` + 'it\\'s'; /* return";
   const html = highlight(source);
   assert.match(
