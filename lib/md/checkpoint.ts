@@ -16,8 +16,8 @@ const version = 1;
 export interface CheckpointOptions extends RunOptions {
   /** The potential as it called itself; a resumed run must bring the same. */
   potential: { name: string; backend: string; precision: string; pipeline: string | undefined };
-  /** Frames in each trajectory file when this was written. */
-  trajectory: { file: string; frames: number } | undefined;
+  /** Of a checkpoint that a run wrote on its way, which `resume` goes on writing; absent from one that was saved. */
+  outputs: { checkpointEvery: number; trajectory: { file: string; frames: number } | undefined } | undefined;
 }
 
 export interface Checkpoint {

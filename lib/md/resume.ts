@@ -8,16 +8,21 @@ import { outputsOf } from './simulate.js';
 import { potentialRecord, Simulation } from './simulation.js';
 import { makeSystem, type System } from './system.js';
 
-export interface ResumeOptions extends Pick<SimulateOptions, 'checkpoint' | 'progress' | 'signal'> {
+export interface ResumeOptions extends Pick<SimulateOptions, 'progress' | 'signal'> {
   /** Steps in all, those before the checkpoint included. Default: as the run was told. */
   steps?: number;
-  /** Default: the run's own file, of which frames after the checkpoint are dropped; `false` writes none. */
+  /**
+   * Default: for a checkpoint that a run wrote on its way, that run's own trajectory, of which frames after the
+   * checkpoint are dropped; none for a state that was saved. `false` writes none.
+   */
   trajectory?: string | false;
+  /** Default: a checkpoint that a run wrote on its way is written on, a state that was saved is left alone. */
+  checkpoint?: SimulateOptions['checkpoint'] | false;
 }
 
 /**
  * A stored run, ready to go on with the same bits as if it had never stopped (same potential, same machine).
- * @param file as `checkpoint` or `save` wrote it; unless told otherwise the run goes on writing there
+ * @param file as a run's `checkpoint` option or `save` wrote it
  * @throws EFORMAT for a damaged file; EINVALID when the potential is not the one the run was made with: other name,
  * precision, species indices, number of particles, or energies that differ by more than 1e-6
  * @example const sim = await resume('run.checkpoint', model); await sim.run();
@@ -32,13 +37,14 @@ export async function resume(
   const { every, removeCenterOfMass, replicas } = stored.options;
   const system = makeSystem('resume', stored.structures, potential, replicas, removeCenterOfMass);
   checkTypes(file, stored, system);
-  const { potential: _, trajectory, ...runOptions } = stored.options;
+  const { potential: _, outputs: before, ...runOptions } = stored.options;
+  const checkpoint = options.checkpoint ?? (before && { file, every: before.checkpointEvery });
   const outputs = outputsOf(
     {
-      checkpoint: options.checkpoint ?? file,
+      ...(checkpoint ? { checkpoint } : {}),
       ...(options.progress === undefined ? {} : { progress: options.progress }),
       ...(options.signal ? { signal: options.signal } : {}),
-      ...trajectoryOf(options.trajectory, trajectory),
+      ...trajectoryOf(options.trajectory, before),
     },
     every,
   );
@@ -46,7 +52,8 @@ export async function resume(
   if (!(Number.isSafeInteger(steps) && steps >= stored.state.step)) {
     invalid('resume.steps', `must be at least the ${stored.state.step} taken before the checkpoint`, steps);
   }
-  const kept = outputs.trajectory === trajectory?.file ? trajectory?.frames : undefined;
+  const old = before?.trajectory;
+  const kept = old && outputs.trajectory === old.file ? old.frames : undefined;
   const sim = new Simulation(system, potential, { ...runOptions, steps }, outputs, kept);
   await sim.restore(stored.state, (energies) => checkEnergies(file, stored, energies));
   return sim;
@@ -54,10 +61,10 @@ export async function resume(
 
 function trajectoryOf(
   wanted: string | false | undefined,
-  stored: CheckpointOptions['trajectory'],
+  before: CheckpointOptions['outputs'],
 ): { trajectory?: string } {
   if (wanted === false) return {};
-  const file = wanted ?? stored?.file;
+  const file = wanted ?? before?.trajectory?.file;
   return file === undefined ? {} : { trajectory: file };
 }
 

@@ -103,7 +103,7 @@ export class Simulation implements AsyncIterable<Frame> {
       note = undefined;
     } catch (error) {
       note = error instanceof MdlabError && error.code === 'EINTERRUPTED' ? 'interrupted' : 'failed';
-      this.saveAfterFailure();
+      this.checkpoint();
       throw error;
     } finally {
       progress.finish(note);
@@ -143,14 +143,22 @@ export class Simulation implements AsyncIterable<Frame> {
     return this.target;
   }
 
-  /** Writes a checkpoint, for `resume`. @throws EINVALID while a chunk of steps is running */
+  /**
+   * Writes the state as it is now, for `resume`: a place to branch from, which does not touch the run's own checkpoint
+   * and trajectory files.
+   * @throws EINVALID while a chunk of steps is running
+   */
   save(file: string): void {
+    this.write(file, undefined);
+  }
+
+  private write(file: string, outputs: CheckpointOptions['outputs']): void {
     writeCheckpoint(file, {
       options: {
         ...this.options,
         steps: this.target,
         potential: potentialRecord(this.potential),
-        trajectory: this.files && { file: this.files.pattern, frames: this.files.count },
+        outputs,
       },
       structures: [...this.system.structures],
       types: this.system.batch.types,
@@ -250,18 +258,17 @@ export class Simulation implements AsyncIterable<Frame> {
       this.record.add(frame);
       this.files?.write(frame);
     }
-    const { checkpoint } = this.outputs;
-    if (checkpoint && (step % checkpoint.every === 0 || step === this.target)) {
-      this.files?.flush();
-      this.save(checkpoint.file);
-    }
+    const every = this.outputs.checkpoint?.every ?? Number.POSITIVE_INFINITY;
+    if (step % every === 0 || step === this.target) this.checkpoint();
     return frame;
   }
 
-  private saveAfterFailure(): void {
-    if (!this.outputs.checkpoint) return;
+  private checkpoint(): void {
+    const { checkpoint } = this.outputs;
+    if (!checkpoint) return;
     this.files?.flush();
-    this.save(this.outputs.checkpoint.file);
+    const trajectory = this.files && { file: this.files.pattern, frames: this.files.count };
+    this.write(checkpoint.file, { checkpointEvery: checkpoint.every, trajectory });
   }
 }
 

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
@@ -32,6 +33,17 @@ test('a worker that exits in mid-run does too', async () => {
   const worker = start('process.exit(3)');
   const [code] = await once(worker, 'exit');
   assert.is(code, 3);
+});
+
+test('a process that exits in mid-run ends at once with its own code', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script('process.exit(7)')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const started = performance.now();
+  const [code, signal] = await once(child, 'exit');
+  assert.is(signal, null);
+  assert.is(code, 7);
+  assert.ok(performance.now() - started < 5000);
 });
 
 test.run();
