@@ -6,6 +6,7 @@ import { valueNames, withoutUnset } from './declarations.js';
 import { type LineMap, shiftMap, splitInlineMap } from './source-map.js';
 import { addCancelPoints, type CellImport, importOf, parse, transformCell } from './transform.js';
 import { type Converter, createConverter, type Diagnostic } from './typescript.js';
+import { annotateUnnameable, removeInsertions } from './unnameable.js';
 
 /** A cell ready to run. */
 export interface CompiledCell {
@@ -58,7 +59,9 @@ export class Compiler {
    */
   compile(declarations: string, source: string, label: string): Compilation {
     const code = withoutExports(source);
-    const converted = this.converter.convert(declarations, code);
+    let converted = this.converter.convert(declarations, code);
+    const annotated = annotateUnnameable(code, converted.diagnostics);
+    if (annotated) converted = this.converter.convert(declarations, annotated.code);
     if (converted.diagnostics.length) return { failure: failureOf(converted.diagnostics, source, label) };
     const emitted = splitInlineMap(converted.output ?? '');
     const cell = transformCell(emitted.code, valueNames(declarations), converted.lastExpressionVar);
@@ -68,7 +71,10 @@ export class Compiler {
         async: cell.async,
         imports: cell.imports,
         modules: (converted.sideOutputs ?? []).map(compileModule),
-        map: withoutPrefixLine(shiftMap(emitted.map, cell.edits)),
+        map: removeInsertions(
+          withoutPrefixLine(shiftMap(emitted.map, cell.edits)),
+          annotated?.insertions ?? [],
+        ),
         declarations: converted.declOutput ?? '',
         declared: [...cell.declared],
       },

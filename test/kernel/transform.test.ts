@@ -391,6 +391,25 @@ test('a cell that fails half-way keeps what it made', async () => {
   assert.match((await s.error('nothing')).evalue, /Cannot find name 'nothing'/);
 });
 
+test('a type that cannot be written down is any for later cells', async () => {
+  assert.is(
+    await s.value('const Hidden = class { private p = 1; q() { return this.p } }; new Hidden().q()'),
+    '1',
+  );
+  assert.is(
+    await s.value(
+      'function hide() { class A { private x = 5; y = this.x }; return new A() } new Hidden().q() + hide().y',
+    ),
+    '6',
+  );
+  const e = await s.error('const Hidden2 = class { private p = 1 }; throw new Error("here")');
+  assert.match(e.text, /:1:48$/m);
+  assert.match(
+    (await s.error('const n: string = class { private p = 1 }')).evalue,
+    /not assignable to type 'string'/,
+  );
+});
+
 test('use before definition is a type error', async () => {
   assert.match((await s.error('tdz; const tdz = 1')).evalue, /before its declaration/);
 });
