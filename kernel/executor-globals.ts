@@ -9,16 +9,25 @@ const progressSink = Symbol.for('mdlab.progress');
 
 let made = 0;
 
-/** @param track keeps a cell open until what it shows has been drawn */
-export function installGlobals(emit: (output: Output) => void, track: (shown: Promise<void>) => void): void {
+/** What `display` needs of the cell that calls it. */
+interface Caller {
+  readonly place: string | undefined;
+  /** Keeps the cell open until what it shows has been drawn. */
+  track(shown: Promise<void>): void;
+}
+
+export function installGlobals(emit: (output: Output) => void, caller: () => Caller | undefined): void {
   const send = (value: unknown, raw: boolean, id: string, update: boolean): void => {
     const type = update ? 'update_display_data' : 'display_data';
     const put = (data: MimeBundle): void => {
       if (Object.keys(data).length) emit({ type, data, metadata: {}, id });
     };
-    const drawn = raw ? (value as MimeBundle) : bundle(value);
-    if (drawn instanceof Promise) track(drawn.then(put));
-    else put(drawn);
+    const cell = caller();
+    const drawn = raw ? (value as MimeBundle) : bundle(value, cell?.place);
+    if (drawn instanceof Promise) {
+      const shown = drawn.then(put);
+      cell?.track(shown);
+    } else put(drawn);
   };
 
   const display = (value: unknown, options: DisplayOptions = {}): DisplayHandle => {

@@ -44,8 +44,13 @@ class Cell {
   private onInterrupt: (() => void) | undefined;
   private readonly waiting = new Set<(reason: unknown) => void>();
   private readonly displays = new Set<Promise<void>>();
+  private failure: { error: unknown } | undefined;
 
-  constructor(readonly id: number) {
+  constructor(
+    readonly id: number,
+    /** See RunCommand. */
+    readonly place: string | undefined,
+  ) {
     this.meta = { url: pathToFileURL(`${process.cwd()}/cell.ts`).href, dirname: process.cwd() };
   }
 
@@ -90,12 +95,18 @@ class Cell {
 
   /** Something still being shown; the cell is not over before. */
   track(display: Promise<void>): void {
-    this.displays.add(display);
-    display.finally(() => this.displays.delete(display)).catch(() => {});
+    const shown = display
+      .catch((e: unknown) => {
+        this.failure ??= { error: e };
+      })
+      .finally(() => this.displays.delete(shown));
+    this.displays.add(shown);
   }
 
+  /** @throws what a display failed with */
   async settled(): Promise<void> {
-    while (this.displays.size) await this.wait(Promise.allSettled(this.displays));
+    while (this.displays.size) await this.wait(Promise.all(this.displays));
+    if (this.failure) throw this.failure.error;
   }
 }
 
@@ -206,13 +217,13 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
     run.call(undefined, ...args, modules.require, { exports }, exports, `${folder}/cell.ts`, folder),
   );
   await cell.end(started);
-  const shown = cell.result === undefined ? undefined : await cell.wait(bundle(cell.result, command.source));
+  const shown = cell.result === undefined ? undefined : await cell.wait(bundle(cell.result, cell.place));
   await cell.settled();
   return shown && Object.keys(shown).length ? shown : undefined;
 }
 
 async function runCell(command: RunCommand): Promise<void> {
-  const cell = new Cell(command.run);
+  const cell = new Cell(command.run, command.place);
   const done: ExecutorEvent & { type: 'done' } = { type: 'done', run: cell.id, completed: 0 };
   current = cell;
   last = cell.id;
@@ -281,7 +292,7 @@ function start(): void {
     if (current?.id === run) current.interrupt();
   });
   watchdog.unref();
-  installGlobals(emit, (display) => (context.getStore() ?? current)?.track(display));
+  installGlobals(emit, () => context.getStore() ?? current);
   process.on('SIGINT', () => {});
   process.on('uncaughtException', (e) => report('', e));
   process.on('unhandledRejection', (e) => report('Unhandled rejection: ', e));

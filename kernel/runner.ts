@@ -119,7 +119,8 @@ class Run {
   private async one(cell: NotebookCell, index: number): Promise<CellError | undefined> {
     cell.execution_count = index;
     const limit = this.limit();
-    const r = await this.session.execute(cell.source, cell, { label: () => `In[${index}]` });
+    const options = { label: () => `In[${index}]`, place: String(index) };
+    const r = await this.session.execute(cell.source, cell, options);
     const late = limit.stop();
     const error = late && r.status === 'error' ? timedOut(this.options.timeout!) : errorOf(r);
     if (error) this.collector.push(cell, { output_type: 'error', ...error });

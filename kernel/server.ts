@@ -220,6 +220,7 @@ export class KernelServer {
         started = true;
         return start();
       },
+      place: typeof message.metadata['cellId'] === 'string' ? message.metadata['cellId'] : undefined,
       stopOnError: content['stop_on_error'] !== false,
       expressions: content['user_expressions'] as Record<string, string> | undefined,
     });

@@ -9,6 +9,8 @@ import type { CellError, MimeBundle, Output } from './wire.js';
 export interface ExecuteOptions {
   /** What the cell is called in messages; asked when its turn comes. Default `In[n]`, n counting the session's cells. */
   label?: () => string;
+  /** A name of the cell that stays the same when it runs again. */
+  place?: string;
   /** Cells queued behind a failing one are not run. Default true. */
   stopOnError?: boolean;
   /** Expressions evaluated after a cell that succeeds: name -> TypeScript. */
@@ -191,7 +193,13 @@ export class Session<Owner> {
     this.owners.set(run, job.owner);
     this.owners.delete(run - rememberedRuns);
     Object.assign(job, { run, interruptedAt: undefined });
-    const outcome = await this.executor.run({ run, label, source: code, compiled: cell });
+    const outcome = await this.executor.run({
+      run,
+      label,
+      place: job.options.place,
+      source: code,
+      compiled: cell,
+    });
     job.run = undefined;
     if (outcome.lost) this.declarations = '';
     else if (!outcome.error) this.declarations = cell.declarations;

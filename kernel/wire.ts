@@ -33,6 +33,8 @@ export interface RunCommand {
   run: number;
   /** In[n], as stack traces name the cell. */
   label: string;
+  /** A name of the cell that stays the same when it runs again, where the front end tells. */
+  place?: string;
   source: string;
   compiled: CompiledCell;
 }

@@ -101,9 +101,6 @@ function printProgress({ index, count, source, seconds, error }: CellProgress): 
 }
 
 async function writeHtml(file: string, notebook: Notebook, title: string): Promise<void> {
-  const module = new URL('../html.js', import.meta.url).href;
-  const { notebookToHtml } = (await import(module)) as {
-    notebookToHtml(notebook: Notebook, options: { title: string }): string | Promise<string>;
-  };
-  writeAtomically(file, await notebookToHtml(notebook, { title }));
+  const { notebookToHtml } = await import('../html.js');
+  writeAtomically(file, notebookToHtml(notebook, { title }));
 }

@@ -208,6 +208,13 @@ test('an object shows itself by Symbol.for("Jupyter.display"), also asynchronous
   assert.equal(only(e, 'display_data')['data'], { 'text/html': '<b>' });
 });
 
+test('a display that fails is an error of its cell', async () => {
+  const e = await c.execute(
+    "display({ async [Symbol.for('Jupyter.display')]() { await null; throw new Error('cannot draw') } }); 1",
+  );
+  assert.is(only(e, 'error')['evalue'], 'cannot draw');
+});
+
 test('completion: members, variables of the notebook, globals; by code points', async () => {
   await c.execute('const completeMe = { alphaOne: 1, alphaTwo: 2 }');
   const ask = async (code: string, at = [...code].length) =>
