@@ -10,9 +10,10 @@ import { Worker } from 'node:worker_threads';
 import { addonPath, native } from '../lib/native.js';
 import { bundle } from './display.js';
 import { installGlobals } from './executor-globals.js';
-import { Modules, pick } from './modules.js';
+import { Modules, pick, type Waited } from './modules.js';
 import { describeError, installStackTraces, registerSource } from './traces.js';
 import {
+  type CellError,
   type ExecutorEvent,
   endMarker,
   type MimeBundle,
@@ -23,16 +24,22 @@ import {
   writeAll,
 } from './wire.js';
 
+const interruptName = 'KeyboardInterrupt';
+
 /** Thrown into a cell that was asked to stop. */
 class Interrupt extends Error {
-  override readonly name = 'KeyboardInterrupt';
+  override readonly name = interruptName;
   constructor() {
     super('the cell was interrupted');
   }
 }
 
-/** For an interrupted cell to end by itself, ms. */
+/** What an interrupted cell awaits has so long to end by itself, ms: a native run stops in order, keeps its state and says so. */
+const grace = 150;
+/** After that, the cell's own code has so long to come to its end, ms. */
 const moment = 50;
+/** An addon's cancel flag stays up at least so long, ms, so that every native thread sees it. */
+const flagTime = 400;
 
 /** One run of a cell, as its code and what it leaves behind see it. */
 class Cell {
@@ -54,23 +61,27 @@ class Cell {
     this.meta = { url: pathToFileURL(`${process.cwd()}/cell.ts`).href, dirname: process.cwd() };
   }
 
-  /** The value, or the interrupt if that comes first. Holds nothing of either afterwards. */
-  wait<T>(value: T): T | Promise<Awaited<T>> {
+  /**
+   * The value, or the interrupt if that comes first; holds nothing of either afterwards. It comes in an array because the engine
+   * follows `Promise.all` (and not a promise made by hand) when it writes the stack of an error: so the trace of what fails deep
+   * inside a library names the line of the cell that awaited it.
+   */
+  wait<T>(value: T): Waited<Awaited<T>> {
     if (this.interrupted || shared[slot.stop]) throw new Interrupt();
-    if (!isThenable(value)) return value;
-    return new Promise((resolve, reject) => {
-      this.waiting.add(reject);
-      Promise.resolve(value).then(
-        (v) => {
-          this.waiting.delete(reject);
-          resolve(v as Awaited<T>);
-        },
-        (e) => {
-          this.waiting.delete(reject);
-          reject(e);
-        },
-      );
+    if (!isThenable(value)) return [value as Awaited<T>];
+    let open!: () => void;
+    let stop!: (reason: unknown) => void;
+    const gate = new Promise<void>((resolve, reject) => {
+      open = resolve;
+      stop = reject;
     });
+    this.waiting.add(stop);
+    const settled = (fulfilled: boolean): void => {
+      this.waiting.delete(stop);
+      if (fulfilled && this.interrupted) stop(new Interrupt());
+      else open();
+    };
+    return Promise.all([watched(value, settled), gate]);
   }
 
   /**
@@ -80,16 +91,19 @@ class Cell {
   async end(started: unknown): Promise<void> {
     await new Promise((resolve, reject) => {
       Promise.resolve(started).then(resolve, reject);
-      this.onInterrupt = () => setTimeout(() => reject(new Interrupt()), moment);
+      this.onInterrupt = () => setTimeout(() => reject(new Interrupt()), grace + moment);
     });
+    if (this.interrupted) interruptedAt = Date.now();
     this.interrupted = false;
     Atomics.store(shared, slot.stop, 0);
   }
 
   interrupt(): void {
     this.interrupted = true;
-    for (const reject of this.waiting) reject(new Interrupt());
-    this.waiting.clear();
+    setTimeout(() => {
+      for (const reject of this.waiting) reject(new Interrupt());
+      this.waiting.clear();
+    }, grace);
     this.onInterrupt?.();
   }
 
@@ -110,19 +124,33 @@ class Cell {
   }
 }
 
+/** Awaits; tells how it went before whoever awaits this hears of it. */
+async function watched<T>(value: T, settled: (fulfilled: boolean) => void): Promise<Awaited<T>> {
+  let fulfilled = false;
+  try {
+    const v = await value;
+    fulfilled = true;
+    return v;
+  } finally {
+    settled(fulfilled);
+  }
+}
+
 const shared = new Int32Array(new SharedArrayBuffer(4 * Object.keys(slot).length));
 const context = new AsyncLocalStorage<Cell>();
 /** Every variable of the notebook. */
 const live: Record<string, unknown> = Object.create(null);
 let current: Cell | undefined;
 let last = 0;
+/** When a cell was last stopped. */
+let interruptedAt = 0;
 
 const runtime = {
   stop: shared,
   interrupt: (): never => {
     throw new Interrupt();
   },
-  wait: (value: unknown): unknown => (context.getStore() ?? current)?.wait(value) ?? value,
+  wait: (value: unknown): Waited => (context.getStore() ?? current)?.wait(value) ?? Promise.all([value]),
   iterate,
   dynamicImport: (specifier: string): Promise<unknown> => modules.load({ specifier: String(specifier) }),
   cell: { meta: { url: pathToFileURL(`${process.cwd()}/`).href } },
@@ -150,7 +178,7 @@ function iterate(iterable: unknown): unknown {
   const cell = context.getStore() ?? current;
   const guarded = async (step: IteratorResult<unknown> | Promise<IteratorResult<unknown>>) => {
     try {
-      const r = await (cell ? cell.wait(step) : step);
+      const [r] = await (cell ? cell.wait(step) : Promise.all([step]));
       return r.done ? r : { done: false, value: await r.value };
     } catch (e) {
       if (e instanceof Interrupt) void Promise.resolve(iterator.return?.()).catch(() => {});
@@ -203,7 +231,7 @@ function runBreakable(run: () => unknown): unknown {
 async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | undefined> {
   const { compiled } = command;
   modules.update(compiled.modules);
-  const imported = await cell.wait(Promise.all(compiled.imports.map((i) => modules.load(i))));
+  const [imported] = await cell.wait(Promise.all(compiled.imports.map((i) => modules.load(i))));
   const file = `cell:${command.run}`;
   registerSource(file, { label: command.label, source: command.source, map: compiled.map });
   const script = new vm.Script(compiled.code, { filename: file, lineOffset: -1 });
@@ -217,7 +245,7 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
     run.call(undefined, ...args, modules.require, { exports }, exports, `${folder}/cell.ts`, folder),
   );
   await cell.end(started);
-  const shown = cell.result === undefined ? undefined : await cell.wait(bundle(cell.result, cell.place));
+  const [shown] = cell.result === undefined ? [] : await cell.wait(bundle(cell.result, cell.place));
   await cell.settled();
   return shown && Object.keys(shown).length ? shown : undefined;
 }
@@ -225,6 +253,8 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
 async function runCell(command: RunCommand): Promise<void> {
   const cell = new Cell(command.run, command.place);
   const done: ExecutorEvent & { type: 'done' } = { type: 'done', run: cell.id, completed: 0 };
+  const flagLeft = flagTime - (Date.now() - interruptedAt);
+  if (flagLeft > 0) await new Promise((resolve) => setTimeout(resolve, flagLeft));
   current = cell;
   last = cell.id;
   clearCancel();
@@ -235,14 +265,11 @@ async function runCell(command: RunCommand): Promise<void> {
     const result = await context.run(cell, () => evaluate(cell, command));
     if (result) done.result = result;
   } catch (thrown) {
-    const error = asInterrupt(thrown, cell);
-    if (error instanceof Interrupt) cell.interrupt();
-    done.error = describeError(error);
+    done.error = errorOf(thrown, cell);
   }
   done.completed = cell.completed;
   Atomics.store(shared, slot.running, 0);
-  Atomics.store(shared, slot.stop, 0);
-  clearCancel();
+  if (Atomics.exchange(shared, slot.stop, 0)) interruptedAt = Date.now();
   current = undefined;
   sendEvent(done);
   writeAll(1, Buffer.from(endMarker(cell.id)));
@@ -250,12 +277,19 @@ async function runCell(command: RunCommand): Promise<void> {
 }
 
 /** However the stop came about (flag, SIGINT, native code), the person reads the same. */
-function asInterrupt(thrown: unknown, cell: Cell): unknown {
-  const code = (thrown as { code?: unknown } | null)?.code;
-  const broken = code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
+function errorOf(thrown: unknown, cell: Cell): CellError {
+  const { code, message } = (thrown ?? {}) as { code?: unknown; message?: unknown };
   const asked = cell.interrupted || Atomics.load(shared, slot.stop) === 1;
-  if (broken || (asked && code === 'EINTERRUPTED')) return new Interrupt();
-  return thrown;
+  const native = asked && code === 'EINTERRUPTED';
+  const broken = code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED';
+  if (native || broken || thrown instanceof Interrupt) cell.interrupt();
+  if (!native) return describeError(broken ? new Interrupt() : thrown);
+  const error = describeError(thrown);
+  return {
+    ...error,
+    ename: interruptName,
+    traceback: [`${interruptName}: ${message}`, ...error.traceback.slice(1)],
+  };
 }
 
 let addon: string | undefined;

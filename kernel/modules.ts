@@ -10,6 +10,9 @@ import vm from 'node:vm';
 import type { CompiledModule } from './compiler.js';
 import type { CellImport } from './transform.js';
 
+/** A value in an array, or the promise of that. */
+export type Waited<T = unknown> = [T] | Promise<readonly [T, ...unknown[]]>;
+
 type Namespace = Record<string, unknown>;
 
 /** What local modules get from the executor, see RuntimeNames. */
@@ -17,7 +20,7 @@ export interface ModuleRuntime {
   cell: { meta: object };
   stop: Int32Array;
   interrupt: () => never;
-  wait: (value: unknown) => unknown;
+  wait: (value: unknown) => Waited;
   iterate: (iterable: unknown) => unknown;
   dynamicImport: (specifier: string) => Promise<unknown>;
 }

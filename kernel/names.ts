@@ -12,7 +12,7 @@ export interface RuntimeNames {
   stop: string;
   /** Throws the interrupt. */
   interrupt: string;
-  /** Wraps what is awaited. */
+  /** Wraps what is awaited; the value comes as the only entry of an array, see Cell.wait. */
   wait: string;
   /** Wraps what `for await` runs over. */
   iterate: string;

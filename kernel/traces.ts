@@ -49,14 +49,18 @@ function frameOf(site: NodeJS.CallSite): Frame | undefined {
   const column = (site.getColumnNumber() ?? 1) - 1;
   const source = sources.get(file);
   const name = functionName(site);
+  const text = (where: string): string => {
+    const prefix = (site as { isAsync?(): boolean }).isAsync?.() ? 'async ' : '';
+    return prefix + (name ? `${name} (${where})` : where);
+  };
   if (!source) {
     const where = `${file}:${line + 1}:${column + 1}`;
-    return { text: name ? `${name} (${where})` : where, library: file.startsWith(libraryFolder) };
+    return { text: text(where), library: file.startsWith(libraryFolder) };
   }
   const at = originalPosition(source.map, line, column) ?? { line, column };
   const where = `${source.label}:${at.line + 1}:${at.column + 1}`;
   const cell = { file, ...at };
-  return { text: name ? `${name} (${where})` : where, cell, library: false };
+  return { text: text(where), cell, library: false };
 }
 
 /** Cells are functions without a name; the names of live variables come with the object that holds them. */

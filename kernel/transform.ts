@@ -174,6 +174,7 @@ class Pass {
     if (ts.isIterationStatement(node, false)) this.loop(node, inFunction);
     else if (ts.isAwaitExpression(node)) {
       if (!inFunction) this.async = true;
+      this.wrap(node, '(', ')[0]');
       this.wrap(node.expression, `${this.runtime.wait}(`, ')');
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       this.edits.replace(node.expression.getStart(), node.expression.end, this.runtime.dynamicImport);

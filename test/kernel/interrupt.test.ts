@@ -27,8 +27,8 @@ const status = (e: Execution): unknown => e.reply.content['status'];
 
 /** Runs a cell, interrupts it a little later, and times its end. */
 async function interrupted(code: string, after = 150): Promise<{ e: Execution; ms: number }> {
-  const id = c.sendExecute(code);
-  await c.wait((m) => m.parent === id && m.type === 'execute_input');
+  const id = c.sendExecute(`console.log('begun'); ${code}`);
+  await c.wait((m) => m.parent === id && m.type === 'stream');
   await sleep(after);
   const t = Date.now();
   const answer = await c.request('interrupt_request', {}, 'control');
@@ -68,9 +68,28 @@ for (const [name, code, repeats, limit] of rows)
     }
   });
 
+test('molecular dynamics, awaited and iterated: stopped with its state, which goes on in the next cell', async () => {
+  await c.value(`import { harmonicWell, langevin, simulate, Structure } from 'mdlab';
+    const atoms = new Structure({ positions: new Float64Array(3000), symbols: new Array<string>(1000).fill('C') });
+    const well = harmonicWell({ k: 1 });
+    const make = (steps: number) => simulate(atoms, well, { integrator: langevin({ temperature: 300, timestep: 2 }), steps, every: 50, progress: false })`);
+  for (const run of ['await sim.run()', 'for await (const frame of sim) seen++']) {
+    const { e, ms } = await interrupted(`let seen = 0; const sim = make(100_000_000); ${run}`, 300);
+    assert.is(e.reply.content['ename'], 'KeyboardInterrupt', JSON.stringify(e.reply.content));
+    if (run.startsWith('await'))
+      assert.match(String(e.reply.content['evalue']), /interrupted after step \d+; the state is kept/);
+    assert.ok(ms < 1000, `${ms} ms`);
+    const reached = Number(await c.value('sim.step'));
+    assert.ok(reached > 0);
+    await sleep(100);
+    assert.is(Number(await c.value('sim.step')), reached, 'it stands still');
+    assert.is(await c.value('const short = make(20); await short.run(); short.step'), '20');
+  }
+});
+
 test('what an interrupted cell was doing stops with it', async () => {
   const { e } = await interrupted('let ticks = 0; for (;;) { console.log(ticks++); await pause(20) }', 200);
-  assert.match(e.stdout, /^0\n1\n/);
+  assert.match(e.stdout, /^begun\n0\n1\n/);
   const before = Number(await c.value('ticks'));
   await sleep(200);
   assert.is(Number(await c.value('ticks')), before);

@@ -115,6 +115,21 @@ test('a rejected await shows the line that awaited', async () => {
   assert.match((e['traceback'] as string[]).join('\n'), /> 3 \| {3}throw new Error/);
 });
 
+test('an error deep inside a library shows the lines of cells that awaited it', async () => {
+  const e = only(await c.execute("import { load } from 'mdlab';\n\nawait load('/absent.pdb')"), 'error');
+  assert.match((e['traceback'] as string[]).join('\n'), /> 3 \| await load/);
+  const own = only(
+    await c.execute(
+      "async function fail() { await null; throw new Error('own') }\nasync function middle() {\n  return (await fail());\n}\nawait middle()",
+    ),
+    'error',
+  );
+  assert.match(
+    (own['traceback'] as string[]).join('\n'),
+    /at fail \(.*:1:43\)\n {4}at async middle \(.*:3:11\)\n {4}at async In\[\d+\]:5:1/,
+  );
+});
+
 test('a type error stops the cell before it runs, strictly', async () => {
   const e = await c.execute('console.log("ran");\nconst s: string = null;\nfunction u(x) { return x }');
   assert.equal(types(e), ['status', 'execute_input', 'error', 'status']);
