@@ -21,6 +21,11 @@ const water = new Set([
   'DOD',
   'SPCE',
 ]);
+/** Ions whose names in CHARMM's and AMBER's files are not their symbols. */
+const ions: Readonly<Record<string, string>> = {
+  ...{ SOD: 'Na', CLA: 'Cl', POT: 'K', CAL: 'Ca', CES: 'Cs', LIT: 'Li', RUB: 'Rb', BAR: 'Ba', CAD: 'Cd' },
+  ...{ 'NA+': 'Na', 'CL-': 'Cl', 'K+': 'K', MG2: 'Mg', ZN2: 'Zn', CIO: 'Cs', IB: 'Br' },
+};
 /** Sulphur's names in residues; other names that start with S (SC1 …) are beads. */
 const sulphur = /^S([GD]\d?)?$/;
 
@@ -43,6 +48,9 @@ export function elementOfAtom(columns: string, field: string, residue: string): 
   const letters = name.replace(/^\d+/, '').toUpperCase();
   if (polymer.has(residue) || water.has(residue)) return inPolymer(letters, name);
   // An ion is a residue of its own name.
+  if (name.toUpperCase() === residue.toUpperCase() && Object.hasOwn(ions, name.toUpperCase())) {
+    return ions[name.toUpperCase()]!;
+  }
   const own = proper(name.replace(/[\d+-]+$/, ''));
   const base = residue.replace(/[\d+-]+$/, '').toUpperCase();
   if (isElement(own) && own.length === 2 && own.toUpperCase() === base) return own;

@@ -180,13 +180,21 @@ class FileWriter implements TrajectoryWriter {
     closeSync(this.fd);
   }
 
+  private cutBack(): void {
+    try {
+      ftruncateSync(this.fd, this.at);
+    } catch {
+      // What cannot be cut either is a frame that the next reader leaves out.
+    }
+  }
+
   /** One write; a disk that is full takes what it took back, so that the file stays one of whole frames. */
   private put(bytes: Uint8Array, at: number): void {
     try {
       let done = 0;
       while (done < bytes.length) done += writeSync(this.fd, bytes, done, bytes.length - done, at + done);
     } catch (error) {
-      if (at >= this.at) ftruncateSync(this.fd, this.at);
+      if (at >= this.at) this.cutBack();
       throw new MdlabError(
         'EIO',
         `${this.path}: cannot be written: ${(error as Error).message}; free space and write again`,

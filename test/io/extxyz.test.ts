@@ -133,6 +133,19 @@ test('broken files are refused at their line', () => {
     );
 });
 
+test('a lone frame cut inside its last number is refused where its lines have one width', () => {
+  const text = '2\n\nH    0.250   1.500   2.125\nH    3.250   1.500   2.125';
+  assert.is(xyz(text).positions[5], 2.125);
+  assert.match(
+    refusal(() => xyz(text.slice(0, -1))),
+    /file ends inside its first frame/,
+  );
+  assert.match(
+    refusal(() => xyz(text.slice(0, -4))),
+    /file ends inside its first frame/,
+  );
+});
+
 test('a long comment of open brackets takes no long time', () => {
   const started = Date.now();
   assert.match(

@@ -170,6 +170,18 @@ test('frames come one by one, strided, and stop when told', async () => {
   );
 });
 
+test('a full disk is an error of ours, and the frames before stay', () => {
+  if (!existsSync('/dev/full')) return skip('full disk', 'no /dev/full');
+  for (const format of kinds) {
+    const out = openTrajectory('/dev/full', topology, { format });
+    assert.match(
+      refusal(() => out.write(run.frames[0]!)),
+      /\/dev\/full: cannot be written: ENOSPC.*free space and write again/,
+    );
+    assert.is(out.count, 0);
+  }
+});
+
 test('bonds stand in the first model of a PDB trajectory', () => {
   const bonded = topology.with({ bonds: Int32Array.of(0, 1, 4, 29) });
   save(`${scratch}/bonds.pdb`, new Trajectory(bonded, run.frames.slice(0, 2)));

@@ -50,6 +50,21 @@ test('beads keep their names and give no masses where these are unknown', () => 
   assert.is(s.masses, undefined);
 });
 
+test('ions by the names of force fields', () => {
+  const lines = [
+    atom('1', 'SOD ', ' SOD A   1'),
+    atom('2', ' CLA', ' CLA A   2'),
+    atom('3', 'NA  ', ' NA  A   3'),
+    atom('4', 'Na+ ', ' Na+ A   4'),
+    atom('5', ' K  ', ' K   A   5'),
+    atom('6', ' CAL', ' CAL A   6'),
+    atom('7', 'ZN  ', ' ZN  A   7'),
+    atom('8', 'CL1 ', ' LIG A   8'),
+    atom('9', ' C12', ' LIG A   8'),
+  ];
+  assert.equal(pdb(lines.join('')).symbols, ['Na', 'Cl', 'Na', 'Na', 'K', 'Ca', 'Zn', 'Cl', 'C']);
+});
+
 test('a triclinic cell: lengths and angles come back, a along x, b in xy', () => {
   const s = pdb(
     `CRYST1   30.000   40.000   50.000  80.00  95.00 110.00 P 1\n${atom('1', ' C  ', ' UNK A   1')}`,
