@@ -17,7 +17,7 @@ export function groupThousands(literal: string, separator: string = thinSpace): 
  */
 export function formatNumber(value: number, digits: number = 4): string {
   if (!Number.isFinite(value)) return String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return groupThousands(String(value));
+  if (Number.isInteger(value) && Math.abs(value) < 1e12) return groupThousands(String(value));
   const size = Math.abs(value);
   if (size >= 1e9 || size < 1e-4) return value.toExponential(digits - 1).replace(/\.?0+e/, 'e');
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));

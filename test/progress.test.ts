@@ -135,6 +135,8 @@ test('a total that is no number is refused; zero is done at once', async () => {
 test('numbers read the same everywhere', () => {
   assert.is(formatNumber(1234567), '1\u202f234\u202f567');
   assert.is(formatNumber(1234), '1234');
+  assert.is(formatNumber(1_552_670_123), '1\u202f552\u202f670\u202f123');
+  assert.is(formatNumber(1e15), '1e+15');
   assert.is(formatNumber(-12345.678), '-12\u202f346');
   assert.is(formatNumber(0.00012345), '0.0001234');
   assert.is(formatNumber(1.5e-9), '1.5e-9');

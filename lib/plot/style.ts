@@ -174,6 +174,8 @@ function logTicks(values: Iterable<number>, minor: boolean): Record<string, unkn
   const wide = high / low >= 100;
   return {
     type: 'log',
+    // Powers of ten only where plain numbers would be long.
+    ...(low >= 1e-3 && high < 1e6 ? { exponentformat: 'none' } : {}),
     dtick: wide ? 1 : 'D2',
     ...(wide && minor ? { minor: { ticks: 'outside', ticklen: 3, tickcolor: soft, dtick: 'D1' } } : {}),
   };

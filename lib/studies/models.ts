@@ -4,6 +4,7 @@ import { type EvaluateResult, evaluate, type Potential } from '../models/potenti
 import { native } from '../native.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
+import { collectGarbage } from './collect.js';
 import { type Measured, study } from './study.js';
 import { spread, type TimingOptions, timed } from './timing.js';
 
@@ -73,8 +74,9 @@ export function memoryStudy(
   for (const [name, model] of Object.entries(options.models)) {
     if (typeof model !== 'function') invalid(`memoryStudy.models.${name}`, 'must be a function', model);
   }
-  const measure: ModelMeasure = (potential, systems) => {
+  const measure: ModelMeasure = async (potential, systems) => {
     const addon = native();
+    await collectGarbage();
     const before = addon.memory().bytes;
     addon.resetPeak();
     const { edges } = evaluate(potential, systems);

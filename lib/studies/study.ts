@@ -149,8 +149,7 @@ function isInterrupt(error: unknown, signal: AbortSignal | undefined): boolean {
   return Boolean(signal?.aborted) || code === 'EINTERRUPTED' || name === 'AbortError';
 }
 
-const finished = (rows: readonly Measured[] | undefined): boolean =>
-  rows !== undefined && rows.every((r) => !r['error']);
+const finished = (rows: readonly Measured[] | undefined): boolean => rows?.every((r) => !r['error']) ?? false;
 
 function combinations<P extends Parameters>(grid: { readonly [K in keyof P]: readonly P[K][] }): P[] {
   let out: Partial<P>[] = [{}];

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { evaluate, harmonicWell, Potential } from '../../lib/models/index.js';
+import { evaluate, harmonicWell, Potential, randomSchnet } from '../../lib/models/index.js';
 import { native } from '../../lib/native.js';
 import { randomGlobule, replicas } from '../../lib/structure/index.js';
 import { accuracyStudy, memoryStudy, stageStudy, throughputStudy } from '../../lib/studies/index.js';
@@ -58,6 +58,21 @@ test('memory: what native code holds at its peak, of new models only', async () 
     () => memoryStudy({ ...quiet, models: { well: well(1) as never } }),
     /memoryStudy\.models\.well: must be a function/,
   );
+});
+
+test('memory: what dead models held is released before the next is measured', async () => {
+  const t = await memoryStudy({
+    ...quiet,
+    models: {
+      schnet: () => randomSchnet({ hidden: 16, filters: 16, blocks: 1, head: [8] }, { pipeline: 'baseline' }),
+    },
+    replicas: [4, 2, 1],
+    atoms: [100],
+  });
+  const [four, two, one] = t.array('peakBytes') as number[];
+  assert.ok(four! > 1.5 * two! && two! > 1.5 * one!, `${four}, ${two}, ${one} bytes`);
+  const held = t.array('heldBytes') as number[];
+  assert.ok(held[2]! < 0.1 * four!, `${held[2]} bytes held before the last row`);
 });
 
 /** A potential that claims fixed times for its stages. */
