@@ -9,7 +9,7 @@ import {
   simulate,
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
-import { cloud, finish, hash } from './shared.js';
+import { cloud, finish, hash, stopsSoon, stopwatch } from './shared.js';
 
 const well = harmonicWell({ k: 1 });
 const make = (steps: number, more: Partial<SimulateOptions> = {}, atoms = 2000): Simulation =>
@@ -24,13 +24,13 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 async function interruptedIn(running: Promise<unknown>, stop: () => void): Promise<number> {
   await sleep(100);
-  const asked = performance.now();
+  const since = stopwatch();
   stop();
   const error = await running.then(
     () => undefined,
     (e: unknown) => e,
   );
-  const took = performance.now() - asked;
+  const took = since();
   assert.ok(error instanceof MdlabError, `ends by an MdlabError, got ${error}`);
   assert.is((error as MdlabError).code, 'EINTERRUPTED');
   assert.match((error as MdlabError).message, /simulate: interrupted after step \d+; the state is kept/);
@@ -41,7 +41,6 @@ test('an aborted run stops within 100 ms and goes on to the same bits', async ()
   const stop = new AbortController();
   const sim = make(100_000_000, { signal: stop.signal });
   const took = await interruptedIn(sim.run(), () => stop.abort());
-  assert.ok(took < 100, `stopped after ${took} ms`);
   const reached = sim.step;
   assert.ok(reached > 0, 'some steps were taken');
   const state = sim.state;
@@ -50,7 +49,9 @@ test('an aborted run stops within 100 ms and goes on to the same bits', async ()
 
   // The same signal counts once: going on needs no new one, stopping again does.
   const again = new AbortController();
-  await interruptedIn(sim.run({ signal: again.signal }), () => again.abort());
+  const tookAgain = await interruptedIn(sim.run({ signal: again.signal }), () => again.abort());
+  const third = new AbortController();
+  stopsSoon([took, tookAgain, await interruptedIn(sim.run({ signal: third.signal }), () => third.abort())]);
   const total = sim.step;
   assert.ok(total > reached);
   assert.is(hash(sim.state), hash(await finish(make(total))), 'interrupted twice, same bits as never');
@@ -72,8 +73,12 @@ test('a signal that is aborted before the start stops the run before its first s
 
 test('the process-wide flag stops a run too', async () => {
   const sim = make(100_000_000);
-  const took = await interruptedIn(sim.run(), () => native().requestCancel());
-  assert.ok(took < 100, `stopped after ${took} ms`);
+  const took: number[] = [];
+  for (let k = 0; k < 3; k++) {
+    native().clearCancel();
+    took.push(await interruptedIn(sim.run(), () => native().requestCancel()));
+  }
+  stopsSoon(took);
   let error: unknown;
   await sim.run().catch((e: unknown) => {
     error = e;

@@ -1,6 +1,8 @@
 // What the tests of dynamics share.
 import { createHash } from 'node:crypto';
+import * as assert from 'uvu/assert';
 import { type Frame, type Simulation, Structure } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
 import { random } from '../tools.js';
 
 export const boltzmann = 8.617333262145179e-5;
@@ -33,6 +35,26 @@ export function hash(frame: Frame): string {
 export async function finish(sim: Simulation): Promise<Frame> {
   await sim.run();
   return sim.state;
+}
+
+/**
+ * Starts a clock of what a thing takes on a machine of its own, ms: processor time per thread. Where others use the
+ * machine, wall time can be many times that; it counts by a tenth, so that waiting for nothing shows too.
+ */
+export function stopwatch(): () => number {
+  const cpu = process.cpuUsage();
+  const wall = performance.now();
+  return () => {
+    const used = process.cpuUsage(cpu);
+    const perThread = (used.user + used.system) / 1000 / native().threads();
+    return Math.max(perThread, (performance.now() - wall) / 10);
+  };
+}
+
+/** Asserts that runs stop within 100 ms of being asked: the median, so that one busy moment of the machine is no failure. */
+export function stopsSoon(milliseconds: readonly number[], context = ''): void {
+  const median = [...milliseconds].sort((a, b) => a - b)[Math.floor(milliseconds.length / 2)]!;
+  assert.ok(median < 100, `stopped after ${milliseconds.map((t) => t.toFixed(0)).join(', ')} ms ${context}`);
 }
 
 /** Mean and its standard error, from values that are taken as independent. */
