@@ -4,7 +4,7 @@
  */
 export class MdlabError extends Error {
   override readonly name: string = 'MdlabError';
-  /** A stable word to test for: `EINVALID`, `EFORMAT`, `EINTERRUPTED`, `ENOTFOUND`, `EUNSUPPORTED`, `ENUMERIC`. */
+  /** A stable word to test for: `EINVALID`, `EFORMAT`, `EINTERRUPTED`, `ENOTFOUND`, `EIO`, `EUNSUPPORTED`, `ENUMERIC`. */
   readonly code: string;
 
   constructor(code: string, message: string) {
