@@ -6,7 +6,7 @@ import type { Table } from '../lib/tables/index.js';
 /** Rows shown; the JSON type holds more. */
 const shownRows = 50;
 const jsonRows = 1000;
-/** Columns of numbers in the text form are cut to this width. */
+/** Longer words are cut in the text form and wrapped in HTML. */
 const textWidth = 40;
 
 interface Column {
@@ -99,7 +99,9 @@ function tableHtml(columns: readonly Column[], total: number): string {
       const text = cellText(value, c.decimals);
       const raw = value === null || value === undefined ? '' : String(value);
       const exact = c.numeric && raw !== text ? ` data-value="${escapeHtml(raw)}"` : '';
-      return `<td ${style(c)}${exact}>${escapeHtml(text)}</td>`;
+      const open =
+        !c.numeric && text.length <= textWidth ? 'style="text-align:left;white-space:nowrap"' : style(c);
+      return `<td ${open}${exact}>${escapeHtml(text)}</td>`;
     });
     return `<tr>${cells.join('')}</tr>`;
   });

@@ -196,8 +196,10 @@ function colorsOf(s: Structure, by: NonNullable<ViewOptions['colorBy']>): string
   if (typeof by !== 'string') {
     if (by.length !== s.count) invalid('view.colorBy', `must have ${s.count} numbers`, by.length);
     const values = Array.from(by);
-    const finite = values.filter(Number.isFinite);
-    const [low, high] = [Math.min(...finite), Math.max(...finite)];
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const v of values) {
+      if (Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
+    }
     return values.map((v) =>
       Number.isFinite(v) ? viridis(high > low ? (v - low) / (high - low) : 0.5) : '#999999',
     );

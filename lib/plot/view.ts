@@ -19,6 +19,9 @@ export function view(what: Structure | Trajectory, options: ViewOptions = {}): V
   return new View(makeScene(what, options));
 }
 
+/** More particles than this are a picture only: no browser turns them smoothly, and their data would be megabytes. */
+const liveMost = 50_000;
+
 export const viewFormats: readonly string[] = ['.png', '.svg', '.html'];
 
 /** Made by `view`. */
@@ -54,10 +57,11 @@ export class View {
     return htmlPage(this.alt, await this.toFragment(true), 'body{padding:16px}');
   }
 
-  /** HTML for inside another page; shows the picture until (and unless) scripts run. */
+  /** HTML for inside another page; shows the picture until (and unless) scripts run. Only a picture above 50 000 particles. */
   async toFragment(withLibrary: boolean): Promise<string> {
     // One and a half pixels per px: sharp enough, and half the bytes of two.
     const still = imageTag(await this.toPNG({ scale: 1.5 }), this.alt, this.width, this.height);
+    if (this.scene.structure.count > liveMost) return `<div class="mdlab-view">${still}</div>`;
     return `${withLibrary ? libraryScript('3dmol') : ''}${place('view', still, this.data())}`;
   }
 

@@ -36,7 +36,15 @@ const chart = figure([line([0, 1, 2], [1, 3, 2], { name: 'a' }), line([0, 1, 2],
 });
 const rows = table({ n: [3, 20, 100, null], name: ['c', 'b', 'a', 'd'] });
 
-async function notebookPage(): Promise<string> {
+let written: Promise<string> | undefined;
+
+/** The file of an exported notebook with one of everything. */
+function notebookPage(): Promise<string> {
+  written ??= writeNotebookPage();
+  return written;
+}
+
+async function writeNotebookPage(): Promise<string> {
   const values: unknown[] = [chart, chart.interactive(), rows, view(motion, { width: 320, height: 200 })];
   const cells: NotebookCell[] = [{ cell_type: 'markdown', metadata: {}, source: '# Page' }];
   for (const value of values) {

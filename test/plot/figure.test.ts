@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { findChromium } from '../../lib/plot/chromium.js';
 import { fontCovers, textWidth } from '../../lib/plot/font.js';
 import { bars, figure, heatmap, histogram, line, reference, scatter } from '../../lib/plot/index.js';
 import { needsBrowser, rasterize } from '../../lib/plot/render.js';
 import { binned } from '../../lib/plot/traces.js';
-import { root, skip } from '../tools.js';
+import { root } from '../tools.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdlab-figure-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -205,17 +204,5 @@ test('saved pages are complete: picture, data and library inside, nothing to fet
   assert.not.match(html, /<script type="application\/json">[^<]*<\/script><b>/);
   assert.ok(html.length < 1e6, `${html.length} bytes`);
 });
-
-if (findChromium()) {
-  test('PDF and WebGL pictures come from Chromium', async () => {
-    const pdf = readFileSync(await figure(line([0, 1], [0, 1]), { title: 'x' }).save(join(folder, 'a.pdf')));
-    assert.is(pdf.toString('latin1', 0, 5), '%PDF-');
-    const cloud = figure(
-      { type: 'scatter3d', x: [0, 1, 2], y: [0, 1, 0], z: [0, 1, 2], mode: 'markers' },
-      { width: 300, height: 200 },
-    );
-    assert.equal(sizeOf(await cloud.toPNG({ scale: 2 })), [600, 400]);
-  });
-} else skip('PDF and WebGL pictures', 'Chromium is not installed');
 
 test.run();

@@ -164,6 +164,22 @@ test('a fragment shows a picture without scripts', async () => {
   assert.not.match(html, /<iframe/);
 });
 
+test('two hundred thousand particles are a picture of a few megabytes at most', async () => {
+  const count = 200_000;
+  const next = random(4);
+  const s = new Structure({
+    symbols: new Array(count).fill('O'),
+    positions: Float64Array.from({ length: 3 * count }, () => 120 * next()),
+    box: orthorhombic([120, 120, 120]),
+  });
+  const v = view(s, { colorBy: s.positions.filter((_, i) => i % 3 === 0), width: 320, height: 210 });
+  assert.is(v.scene.style, 'points');
+  assert.ok(v.toSVG().length < 4e6, `${v.toSVG().length} bytes`);
+  const html = await v.toFragment(true);
+  assert.match(html, /^<div class="mdlab-view"><img /);
+  assert.ok(html.length < 1e6, `${html.length} bytes`);
+});
+
 test('wrong calls say what is wrong', () => {
   assert.throws(
     () => view(water, { style: 'ribbon' as never }),
