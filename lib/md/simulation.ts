@@ -166,7 +166,7 @@ export class Simulation implements AsyncIterable<Frame> {
     });
   }
 
-  /** Closes the trajectory files; the run can still be read. Called by the end of the process too. */
+  /** Closes the trajectory files, which are whole after every frame anyway; going on opens them again. */
   close(): void {
     this.files?.close();
   }
@@ -213,14 +213,15 @@ export class Simulation implements AsyncIterable<Frame> {
 
   private progress(): StepProgress {
     const { integrator } = this.options;
-    const perStep = integrator.timestep * 1e-6 * 86400 * this.system.systems.length;
-    return new StepProgress(
-      this.outputs.progress,
-      integrator.kind === 'langevin' ? 'Langevin dynamics' : 'dynamics',
-      () => this.step,
-      this.target,
-      (_done, perSecond) => `${(perSecond * perStep).toPrecision(3)} ns/day`,
-    );
+    const perStep = integrator.timestep * 1e-6 * 86400;
+    const replicas = this.system.systems.length;
+    const rates = (_done: number, perSecond: number): string => {
+      const each = (perSecond * perStep).toPrecision(3);
+      if (replicas === 1) return `${each} ns/day`;
+      return `${(perSecond * perStep * replicas).toPrecision(3)} ns/day (${replicas} × ${each})`;
+    };
+    const label = integrator.kind === 'langevin' ? 'Langevin dynamics' : 'dynamics';
+    return new StepProgress(this.outputs.progress, label, () => this.step, this.target, rates);
   }
 
   /** The next step at which something is due: a frame, a checkpoint, the end. */

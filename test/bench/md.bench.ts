@@ -1,5 +1,5 @@
 // What a step of dynamics costs beside its forces: 64 replicas × 269 beads in harmonic wells, whose forces cost next
-// to nothing and are measured apart. Run: node dist/test/bench/md.bench.js
+// to nothing and are measured apart. `npm run bench md`.
 import {
   evaluate,
   harmonicWell,
@@ -9,8 +9,8 @@ import {
   simulate,
   velocityVerlet,
 } from '../../lib/index.js';
-import { native } from '../../lib/native.js';
 import { random } from '../tools.js';
+import { type Row, report } from './tools.js';
 
 const beads = 269;
 const replicas = 64;
@@ -24,15 +24,24 @@ const globule = new Structure({
 });
 const well = harmonicWell({ k: 0.1 });
 
-function quantiles(values: number[]): string {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (q: number): string => sorted[Math.round(q * (sorted.length - 1))]!.toFixed(1);
-  return `${at(0.5).padStart(7)} (${at(0.05)}–${at(0.95)})`;
+/** µs: median and 5–95 %. */
+function row(what: string, microseconds: number[]): Row {
+  const sorted = [...microseconds].sort((a, b) => a - b);
+  const at = (q: number): number => sorted[Math.round(q * (sorted.length - 1))]!;
+  const sizes = { beads, replicas, repeats: microseconds.length };
+  return { what, 'median µs': at(0.5), 'p5 µs': at(0.05), 'p95 µs': at(0.95), ...sizes };
 }
 
-async function stepMicroseconds(integrator: Integrator, removeCenterOfMass: boolean): Promise<number[]> {
+async function step(integrator: Integrator, removeCenterOfMass: boolean): Promise<number[]> {
   const times: number[] = [];
-  const sim = simulate(globule, well, { integrator, replicas, steps: 0, every: steps, removeCenterOfMass });
+  const sim = simulate(globule, well, {
+    integrator,
+    replicas,
+    steps: 0,
+    every: steps,
+    removeCenterOfMass,
+    progress: false,
+  });
   for (let k = 0; k <= repeats; k++) {
     sim.extend(steps);
     const before = performance.now();
@@ -42,15 +51,32 @@ async function stepMicroseconds(integrator: Integrator, removeCenterOfMass: bool
   return times;
 }
 
-function forceMicroseconds(): number[] {
-  const all = Array(replicas).fill(globule);
-  return Array.from({ length: 50 }, () => evaluate(well, all).seconds.evaluate * 1e6).slice(10);
+/** One particle, a frame at every step: what a chunk and a frame cost. */
+async function frame(): Promise<number[]> {
+  const times: number[] = [];
+  const one = new Structure({ positions: new Float64Array(3), symbols: ['C'] });
+  const integrator = velocityVerlet({ timestep: 1 });
+  for (let k = 0; k <= repeats; k++) {
+    const sim = simulate(one, well, { integrator, steps, every: 1, progress: false });
+    const before = performance.now();
+    await sim.run();
+    if (k > 0) times.push(((performance.now() - before) * 1000) / steps);
+  }
+  return times;
 }
 
+const all = Array(replicas).fill(globule);
+const forces = Array.from({ length: 50 }, () => evaluate(well, all).seconds.evaluate * 1e6).slice(10);
 const verlet = velocityVerlet({ timestep: 4, temperature: 300 });
 const warm = langevin({ temperature: 300, timestep: 4 });
-console.log(`${replicas} × ${beads} beads, ${native().threads()} threads; µs per step, median (5–95 %)`);
-console.log(`forces of the wells alone    ${quantiles(forceMicroseconds())}`);
-console.log(`velocity Verlet              ${quantiles(await stepMicroseconds(verlet, false))}`);
-console.log(`Langevin (BAOAB)             ${quantiles(await stepMicroseconds(warm, false))}`);
-console.log(`Langevin, drift removed      ${quantiles(await stepMicroseconds(warm, true))}`);
+report(
+  'md',
+  [
+    row('forces of the wells alone', forces),
+    row('velocity Verlet, a step', await step(verlet, false)),
+    row('Langevin (BAOAB), a step', await step(warm, false)),
+    row('Langevin, drift removed, a step', await step(warm, true)),
+    row('one particle, a chunk of one step and its frame', await frame()),
+  ],
+  ['what', 'median µs', 'p5 µs', 'p95 µs', 'beads', 'replicas', 'repeats'],
+);
