@@ -187,6 +187,8 @@ Bonded::Bonded(std::vector<BondedTopology> topologies, std::vector<std::int32_t>
   }
 }
 
+Bonded::~Bonded() = default;
+
 std::size_t Bonded::terms() const {
   std::size_t most = 0;
   for (const auto& t : topologies_) most = std::max(most, t.terms.size());
@@ -218,9 +220,11 @@ void Bonded::run(const Batch& batch, const Evaluation& out, std::span<double> pe
       blocks.push_back({s, 1, which});
   }
   const std::size_t rowLength = terms();
+  while (workspaces_.size() < static_cast<std::size_t>(threads()))
+    workspaces_.push_back(std::make_unique<Workspace>());
   parallelFor(static_cast<std::int64_t>(blocks.size()), 1,
-              [&](std::int64_t begin, std::int64_t end, int) {
-                Workspace ws;
+              [&](std::int64_t begin, std::int64_t end, int worker) {
+                Workspace& ws = *workspaces_[worker];
                 ws.wantVirial = !out.virial.empty();
                 for (std::int64_t b = begin; b < end; ++b) {
                   const BondedTopology& topology = topologies_[blocks[b].topology];

@@ -29,6 +29,10 @@
 // particles repel infinitely: Error(ENUMERIC).
 namespace mdlab {
 
+namespace bonded {
+struct Workspace;
+}
+
 enum class BondedCoordinate { distance, cosine, angle, dihedral };
 enum class BondedForm { harmonic, polynomial, repulsion, fourier, restricted };
 
@@ -57,6 +61,7 @@ class Bonded : public Potential {
   // Throws Error(EINVALID) for an index outside the topology, a tuple naming a particle twice, a
   // number of parameters that does not fit, or a parameter that is not finite.
   Bonded(std::vector<BondedTopology> topologies, std::vector<std::int32_t> assignment);
+  ~Bonded() override;
 
   double cutoff() const override { return 0; }
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) override;
@@ -70,6 +75,7 @@ class Bonded : public Potential {
   void run(const Batch& batch, const Evaluation& out, std::span<double> perTerm);
   std::vector<BondedTopology> topologies_;
   std::vector<std::int32_t> assignment_;
+  std::vector<std::unique_ptr<bonded::Workspace>> workspaces_;  // one per worker, kept across calls
 };
 
 }  // namespace mdlab
