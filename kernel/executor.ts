@@ -313,7 +313,14 @@ function report(prefix: string, error: unknown): void {
   emit({ type: 'stream', name: 'stderr', text: `${prefix}${text}\n` });
 }
 
+/** `using` works on the first versions of Node 20 too. */
+function addDisposeSymbols(): void {
+  for (const name of ['dispose', 'asyncDispose'] as const)
+    if (!Symbol[name]) Object.defineProperty(Symbol, name, { value: Symbol(`Symbol.${name}`) });
+}
+
 function start(): void {
+  addDisposeSymbols();
   installStackTraces();
   captureStreams();
   addon = findAddon();

@@ -57,7 +57,8 @@ function frameOf(site: NodeJS.CallSite): Frame | undefined {
     const where = `${file}:${line + 1}:${column + 1}`;
     return { text: text(where), library: file.startsWith(libraryFolder) };
   }
-  const at = originalPosition(source.map, line, column) ?? { line, column };
+  const at = originalPosition(source.map, line, column);
+  if (!at) return undefined; // TypeScript's own helpers
   const where = `${source.label}:${at.line + 1}:${at.column + 1}`;
   const cell = { file, ...at };
   return { text: text(where), cell, library: false };
