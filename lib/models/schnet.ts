@@ -26,7 +26,10 @@ export interface SchnetTechniques {
   messagePassing?: boolean;
   /** Compressed-row segment sums in place of scatter-add, forward and backward. */
   aggregation?: boolean;
-  /** Half-precision weights with a scale per output channel, half-precision activations, single-precision sums. */
+  /**
+   * Half-precision weights with a scale per output channel, half-precision activations, single-precision sums (the
+   * output network stays single). Halves the edge tensors; conversions cost time on a CPU.
+   */
   weights16?: boolean;
 }
 

@@ -23,13 +23,14 @@ inline float fromHalf(Half h) {
 // Round to nearest even; beyond ±65504 the largest finite value, as saturating conversions do.
 inline Half toHalf(float x) {
   const std::uint32_t u = std::bit_cast<std::uint32_t>(x), sign = u >> 16 & 0x8000u;
-  const std::uint32_t a = u & 0x7fffffffu;
+  const std::uint32_t magnitude = u & 0x7fffffffu;
+  const std::uint32_t a = magnitude < 0x477fe000u ? magnitude : 0x477fe000u;  // 65504
   // Normal results: drop 13 bits. Subnormal ones (< 2^-14): adding ½ makes the adder round them.
   const std::uint32_t normal = (a + 0xfffu + (a >> 13 & 1u) - 0x38000000u) >> 13;
   const std::uint32_t tiny =
       std::bit_cast<std::uint32_t>(std::bit_cast<float>(a) + 0.5f) - 0x3f000000u;
-  std::uint32_t h = a < 0x38800000u ? tiny : normal;
-  h = a >= 0x477fe000u ? (a > 0x7f800000u ? 0x7e00u : 0x7bffu) : h;
+  const std::uint32_t nan = magnitude > 0x7f800000u ? 0x7e00u : 0u;
+  const std::uint32_t h = (a < 0x38800000u ? tiny : normal) | nan;
   return {static_cast<std::uint16_t>(sign | h)};
 }
 
