@@ -1,7 +1,17 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { beadsFromSequence, beadTopology, coarseGrain, Structure, sequences } from '../../lib/index.js';
+import {
+  beadsFromSequence,
+  beadTopology,
+  coarseGrain,
+  load,
+  Structure,
+  save,
+  sequences,
+} from '../../lib/index.js';
 import { sample, skip } from '../tools.js';
 
 /** Atoms of PDB text, first alternate location included as it comes: only what this test needs. */
@@ -97,6 +107,18 @@ test('coarse-graining a five-bead protein changes nothing', () => {
   assert.equal(again.positions, s.positions);
   assert.equal(again.types, s.types);
   assert.equal(again.bonds, s.bonds);
+});
+
+test('a five-bead protein goes through a PDB file and comes back', async () => {
+  const s = beadsFromSequence(sequences.CLN025);
+  const path = join(mkdtempSync(join(tmpdir(), 'mdlab-beads-')), 'beads.pdb');
+  await save(path, s);
+  const loaded = await load(path);
+  assert.ok(loaded instanceof Structure);
+  const back = coarseGrain(loaded);
+  assert.equal(back.types, s.types);
+  assert.equal(back.bonds, s.bonds);
+  assert.ok(back.positions.every((x, k) => Math.abs(x - s.positions[k]!) < 0.00051));
 });
 
 test('topology of 1ENH: counts follow from 54 residues, one of them glycine', () => {
