@@ -7,22 +7,37 @@ type Method = 'compile' | 'withoutUnset' | 'complete' | 'inspect' | 'isComplete'
 
 /** The Compiler's methods, from another thread. */
 export class CompilerThread {
-  private readonly worker: Worker;
+  private worker: Worker;
   private readonly pending = new Map<number, { resolve(v: unknown): void; reject(e: Error): void }>();
   private calls = 0;
-  private failure: Error | undefined;
+  private closed = false;
+  /** The thread is gone, out of memory say; the next call starts another. */
+  private ended = false;
 
-  constructor(folder: string) {
-    this.worker = new Worker(new URL(import.meta.url), { workerData: { compilerFolder: folder } });
-    this.worker.on('message', (m: { call: number; value?: unknown; error?: string }) => {
+  constructor(private readonly folder: string) {
+    this.worker = this.start();
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { compilerFolder: this.folder } });
+    worker.on('message', (m: { call: number; value?: unknown; error?: string }) => {
       const p = this.pending.get(m.call);
       this.pending.delete(m.call);
       if (!p) return;
       if (m.error === undefined) p.resolve(m.value);
       else p.reject(new Error(m.error));
     });
-    this.worker.on('error', (e) => this.fail(e));
-    this.worker.on('exit', () => this.fail(new Error('the compiler has ended')));
+    this.ended = false;
+    let reason = new Error('the compiler has ended');
+    worker.on('error', (e) => {
+      reason = e;
+    });
+    worker.on('exit', () => {
+      for (const p of this.pending.values()) p.reject(reason);
+      this.pending.clear();
+      this.ended = true;
+    });
+    return worker;
   }
 
   compile(declarations: string, source: string, label: string): Promise<Compilation> {
@@ -47,22 +62,18 @@ export class CompilerThread {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     await this.worker.terminate();
   }
 
   private call(method: Method, args: unknown[]): Promise<unknown> {
-    if (this.failure) return Promise.reject(this.failure);
+    if (this.closed) return Promise.reject(new Error('the session is closed'));
+    if (this.ended) this.worker = this.start();
     const call = ++this.calls;
     return new Promise((resolve, reject) => {
       this.pending.set(call, { resolve, reject });
       this.worker.postMessage({ call, method, args });
     });
-  }
-
-  private fail(error: Error): void {
-    this.failure ??= error;
-    for (const p of this.pending.values()) p.reject(this.failure);
-    this.pending.clear();
   }
 }
 

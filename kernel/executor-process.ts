@@ -39,6 +39,12 @@ export class ExecutorProcess {
   private last = 0;
   private forced = false;
   private closed = false;
+  /** The present child has begun to take cells. */
+  private ready = false;
+  /** It never will, and why. The next cell tries anew. */
+  private failed: CellError | undefined;
+  /** What it said on stderr before it was ready. */
+  private complaint = '';
 
   constructor(
     private readonly folder: string,
@@ -49,6 +55,7 @@ export class ExecutorProcess {
 
   /** Runs one cell; runs are numbered upwards. Never rejects. */
   run(command: RunCommand): Promise<CellOutcome> {
+    if (this.failed) this.child = this.start();
     return new Promise((resolve) => {
       this.running = { run: command.run, resolve, open: new Set(['stdout', 'stderr']) };
       this.last = command.run;
@@ -73,7 +80,8 @@ export class ExecutorProcess {
   async close(): Promise<void> {
     this.closed = true;
     const gone = new Promise((resolve) => this.child.once('exit', resolve));
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const { exitCode, signalCode, pid } = this.child;
+    if (exitCode !== null || signalCode !== null || pid === undefined) return;
     kill(this.child);
     await gone;
   }
@@ -83,6 +91,9 @@ export class ExecutorProcess {
   }
 
   private start(): ChildProcess {
+    this.ready = false;
+    this.failed = undefined;
+    this.complaint = '';
     const child = fork(executorFile, [], {
       cwd: this.folder,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'ipc'],
@@ -96,7 +107,10 @@ export class ExecutorProcess {
     this.listen(child, 'stdout');
     this.listen(child, 'stderr');
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-    child.once('error', () => {});
+    child.once('error', (e) => {
+      this.complaint += e.message;
+      if (child.pid === undefined) this.exited(child, null, null);
+    });
     child.once('exit', (code, signal) => {
       const timeout = new Promise<void>((resolve) => setTimeout(resolve, drain).unref());
       void Promise.race([ended, timeout]).then(() => this.exited(child, code, signal));
@@ -109,6 +123,7 @@ export class ExecutorProcess {
     const decoder = new StringDecoder('utf8');
     let held = '';
     const put = (text: string): void => {
+      if (!this.ready && name === 'stderr') this.complaint = (this.complaint + text).slice(-2000);
       if (text) this.onOutput(this.running?.run ?? this.last, { type: 'stream', name, text });
     };
     child[name]!.on('data', (chunk: Buffer) => {
@@ -132,7 +147,8 @@ export class ExecutorProcess {
 
   private handle(child: ChildProcess, event: ExecutorEvent): void {
     if (child !== this.child) return;
-    if (event.type === 'output') this.onOutput(event.run, event.output);
+    if (event.type === 'ready') this.ready = true;
+    else if (event.type === 'output') this.onOutput(event.run, event.output);
     else if (event.type === 'done' && this.running?.run === event.run) {
       const { error, result, completed } = event;
       this.running.done = { error, result, completed };
@@ -157,10 +173,16 @@ export class ExecutorProcess {
     if (child !== this.child || this.closed) return;
     kill(child); // what it started and left behind
     const running = this.running;
-    const error = this.forced ? interrupted() : deathOf(code, signal);
+    const error = this.forced
+      ? interrupted()
+      : this.ready
+        ? deathOf(code, signal)
+        : notStarted(this.complaint);
     this.running = undefined;
+    // One that could not start is not started again and again.
+    if (this.ready || this.forced) this.child = this.start();
+    else this.failed = error;
     this.forced = false;
-    this.child = this.start();
     if (running) running.resolve({ error, completed: 0, lost: true });
     else this.onLost?.(error);
   }
@@ -181,6 +203,16 @@ function kill(child: ChildProcess): void {
 function interrupted(): CellError {
   const evalue = 'the cell did not stop and its process was ended; all variables are lost';
   return { ename: 'KeyboardInterrupt', evalue, traceback: [`KeyboardInterrupt: ${evalue}`] };
+}
+
+function notStarted(complaint: string): CellError {
+  const reason =
+    complaint
+      .trim()
+      .split('\n')
+      .find((line) => /error/i.test(line)) ?? complaint.trim();
+  const evalue = `the process that runs the cells did not start: ${reason || 'it gave no reason'}`;
+  return { ename: 'ExecutorDied', evalue, traceback: [`ExecutorDied: ${evalue}`, complaint.trim()] };
 }
 
 function deathOf(code: number | null, signal: NodeJS.Signals | null): CellError {

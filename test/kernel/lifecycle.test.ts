@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { skip } from '../tools.js';
 import { Client, cli, connection } from './client.js';
-import { sleep, temporaryFolder } from './tools.js';
+import { sleep, TestSession, temporaryFolder } from './tools.js';
 
 const alive = (pid: number): boolean => {
   try {
@@ -118,6 +118,16 @@ function link(path: string): string {
     return '';
   }
 }
+
+test('a folder that is not there is said to be why cells do not run', async () => {
+  const s = new TestSession('/absent/folder');
+  for (let i = 0; i < 2; i++) {
+    const e = await s.error('1');
+    assert.is(e.ename, 'ExecutorDied');
+    assert.match(e.evalue, /did not start: .*ENOENT/);
+  }
+  await s.close();
+});
 
 test('connection files that cannot be used are named with their fault', async () => {
   const folder = temporaryFolder();
