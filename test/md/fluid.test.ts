@@ -11,8 +11,10 @@ import {
   MdlabError,
   minimize,
   orthorhombic,
+  readSafetensors,
   resume,
   type SimulateOptions,
+  type Simulation,
   Structure,
   simulate,
   velocityVerlet,
@@ -154,13 +156,20 @@ test('threads, batches, chunks and resuming change no bit', async () => {
   const alone = await finish(simulate(liquid, argon, { ...options, replicas: 1, firstReplica: 2 }));
   assert.equal(alone.positions, wanted.structure(2).positions, 'alone');
 
-  const file = join(mkdtempSync(join(tmpdir(), 'mdlab-fluid-')), 'run.checkpoint');
+  const folder = mkdtempSync(join(tmpdir(), 'mdlab-fluid-'));
+  const file = join(folder, 'run.checkpoint');
+  const builtAt = (run: Simulation): unknown => {
+    run.save(join(folder, 'end.checkpoint'));
+    return readSafetensors(join(folder, 'end.checkpoint')).tensors.get('listBuiltAt')!.data;
+  };
   for (const stop of [1, 77, 199]) {
     const part = simulate(liquid, argon, { ...options, steps: stop });
     await part.run();
     part.save(file);
     const again = await resume(file, argon, { steps: 200 });
     assert.is(hash(await finish(again)), hash(wanted), `resumed at ${stop}`);
+    // The list too is built at the same steps, for potentials whose sums depend on what it holds.
+    assert.equal(builtAt(again), builtAt(sim), `list after resuming at ${stop}`);
   }
 });
 
