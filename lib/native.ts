@@ -155,7 +155,7 @@ export interface Addon {
   poolCheck(
     count: number,
     grain: number,
-    how: 'sum' | 'nested' | 'throw' | 'sleep',
+    how: 'sum' | 'nested' | 'throw' | 'sleep' | 'repeat' | 'allocate',
   ): { sum: number; workers: number };
   // neighbors.cpp
   neighborList(

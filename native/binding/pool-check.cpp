@@ -1,9 +1,11 @@
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "binding/binding.h"
+#include "core/buffer.h"
 #include "core/parallel.h"
 
 // A loop over the thread pool whose answer is known, for tests of the pool and for `mdlab doctor`.
@@ -12,11 +14,20 @@ namespace {
 
 // poolCheck(count, grain, how) -> {sum: of 0..count-1, workers: how many took part}. how: "sum";
 // "nested": each index from a loop inside the loop; "throw": the middle index throws; "sleep": 1 ms
-// per piece.
+// per piece; "repeat": 5000 more loops follow without a pause. "allocate": no loop; holds a buffer
+// of count numbers and gives its bytes as sum.
 Napi::Value jsPoolCheck(const Napi::CallbackInfo& info) {
   const std::int64_t count = info[0].ToNumber().Int64Value();
   const std::int64_t grain = info[1].ToNumber().Int64Value();
   const std::string how = info[2].ToString();
+  if (how == "allocate") {
+    const std::size_t before = bufferBytes();
+    const Buffer<double> buffer(count);
+    auto held = Napi::Object::New(info.Env());
+    held.Set("sum", static_cast<double>(bufferBytes() - before));
+    held.Set("workers", 0);
+    return held;
+  }
   std::vector<double> sums(threads());
   std::vector<char> used(threads());
   const auto add = [&](std::int64_t begin, std::int64_t end, int worker) {
@@ -35,6 +46,11 @@ Napi::Value jsPoolCheck(const Napi::CallbackInfo& info) {
     else
       add(begin, end, worker);
   });
+  std::atomic<std::int64_t> extra{0};
+  for (int k = 0; how == "repeat" && k < 5000; ++k)
+    parallelFor(count, grain, [&](std::int64_t begin, std::int64_t end, int) {
+      for (; begin < end; ++begin) extra.fetch_add(begin, std::memory_order_relaxed);
+    });
   auto out = Napi::Object::New(info.Env());
   double sum = 0, workers = 0;
   for (const double s : sums) sum += s;

@@ -5,6 +5,7 @@
 #endif
 
 #include <atomic>
+#include <limits>
 #include <string>
 
 #include "core/error.h"
@@ -26,11 +27,13 @@ void resetBufferPeak() { peak = held.load(); }
 
 namespace detail {
 
-void* allocateTracked(std::size_t bytes) {
-  void* memory = ::operator new(bytes, alignmentOf(bytes), std::nothrow);
+void* allocateTracked(std::size_t count, std::size_t size) {
+  const std::size_t bytes = count * size;
+  const bool fits = count <= std::numeric_limits<std::ptrdiff_t>::max() / size;
+  void* memory = fits ? ::operator new(bytes, alignmentOf(bytes), std::nothrow) : nullptr;
   if (!memory)
-    throw Error("ENOMEM", "memory: could not allocate " + std::to_string(bytes) + " bytes with " +
-                              std::to_string(held.load()) +
+    throw Error("ENOMEM", "memory: could not allocate " + std::to_string(count) + " values of " +
+                              std::to_string(size) + " bytes with " + std::to_string(held.load()) +
                               " bytes held; use fewer replicas or atoms, or another pipeline");
 #ifdef __linux__
   if (bytes >= 2 * hugePage) madvise(memory, bytes / hugePage * hugePage, MADV_HUGEPAGE);

@@ -13,8 +13,8 @@ std::size_t bufferPeakBytes();
 void resetBufferPeak();
 
 namespace detail {
-void* allocateTracked(
-    std::size_t bytes);  // 64-byte aligned; throws Error(ENOMEM) naming asked and held
+// 64-byte aligned; throws Error(ENOMEM) naming asked and held, also where count * size overflows.
+void* allocateTracked(std::size_t count, std::size_t size);
 void freeTracked(void* memory, std::size_t bytes) noexcept;
 }  // namespace detail
 
@@ -25,7 +25,7 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::size_t count)
-      : data_(count ? static_cast<T*>(detail::allocateTracked(count * sizeof(T))) : nullptr),
+      : data_(count ? static_cast<T*>(detail::allocateTracked(count, sizeof(T))) : nullptr),
         size_(count),
         capacity_(count) {}
   ~Buffer() { detail::freeTracked(data_, capacity_ * sizeof(T)); }
@@ -42,7 +42,10 @@ class Buffer {
 
   // Room for `count` values; contents are lost when it has to grow (never shrinks).
   void reset(std::size_t count) {
-    if (count > capacity_) *this = Buffer(count);
+    if (count > capacity_) {
+      *this = Buffer();  // first, so that old and new are never held together
+      *this = Buffer(count);
+    }
     size_ = count;
   }
 

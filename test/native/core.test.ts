@@ -29,4 +29,20 @@ test('threads can be set and refuse nonsense', () => {
   assert.throws(() => n.setThreads(0), /threads: must be 1..256, received 0/);
 });
 
+test('memory is counted, its peak kept, and too much of it refused', () => {
+  const n = native();
+  n.resetPeak();
+  const { bytes } = n.memory();
+  assert.is(n.poolCheck(1000, 1, 'allocate').sum, 8000);
+  assert.is(n.memory().bytes, bytes);
+  assert.is(n.memory().peak, bytes + 8000);
+  for (const count of [2 ** 45, 2 ** 61, 2 ** 62 + 2 ** 20])
+    assert.throws(
+      () => n.poolCheck(count, 1, 'allocate'),
+      (e: Error & { code: string }) =>
+        e.code === 'ENOMEM' && /could not allocate \d+ values of 8 bytes/.test(e.message),
+    );
+  assert.is(n.memory().bytes, bytes);
+});
+
 test.run();

@@ -58,6 +58,23 @@ test('loops inside a loop are part of it', () => {
   assert.equal(native().poolCheck(0, 1, 'sum'), { sum: 0, workers: 0 });
 });
 
+test('a thread that loops without pause does not starve another', async () => {
+  const before = native().threads();
+  native().setThreads(2);
+  const greedy = start('greedy', 1e9);
+  await new Promise((resolve) => greedy.once('message', resolve));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  let longest = 0;
+  for (const end = performance.now() + 700; performance.now() < end; ) {
+    const started = performance.now();
+    native().poolCheck(1000, 10, 'sum');
+    longest = Math.max(longest, performance.now() - started);
+  }
+  await greedy.terminate();
+  native().setThreads(before);
+  assert.ok(longest < 500, `one loop took ${longest} ms`);
+});
+
 test('an error inside a loop reaches the caller, and the pool goes on', () => {
   for (let round = 0; round < 200; round++) {
     assert.throws(

@@ -2,7 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { native } from '../../lib/native.js';
 
-const { task, rounds } = workerData as { task: 'pool' | 'lists' | 'cancel' | 'threads'; rounds: number };
+const { task, rounds } = workerData as {
+  task: 'pool' | 'greedy' | 'lists' | 'cancel' | 'threads';
+  rounds: number;
+};
 const n = native();
 
 function list(seed: number): number {
@@ -27,6 +30,7 @@ if (task === 'cancel') {
   let wrong = 0;
   for (let r = 0; r < rounds; r++) {
     if (task === 'threads') n.setThreads(1 + (r % 4));
+    else if (task === 'greedy') n.poolCheck(10_000, 100, 'repeat');
     else if (task === 'lists') wrong += list(r) > 0 ? 0 : 1;
     else if (n.poolCheck(1000, 7, r % 2 ? 'nested' : 'sum').sum !== 499_500) wrong++;
   }
