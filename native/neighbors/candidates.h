@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/buffer.h"
+#include "core/cancel.h"
 #include "neighbors/cell-grid.h"
 #include "neighbors/lattice.h"
 
@@ -109,7 +110,8 @@ void forEachRun(const CellBins& bins, const CellGrid& grid, std::int64_t cell, F
   const auto& n = grid.cells;
   const auto span = [&](int k, std::int64_t c, auto&& g) { grid.forEachSpan(k, c, g); };
   span(0, inner / n[2] / n[1], [&](auto x0, auto x1, auto nx) {
-    for (auto x = x0; x <= x1; ++x)
+    for (auto x = x0; x <= x1; ++x) {
+      throwIfCancelled();
       span(1, inner / n[2] % n[1], [&](auto y0, auto y1, auto ny) {
         for (auto y = y0; y <= y1; ++y)
           span(2, inner % n[2], [&](auto z0, auto z1, auto nz) {
@@ -118,6 +120,7 @@ void forEachRun(const CellBins& bins, const CellGrid& grid, std::int64_t cell, F
             if (begin < end) f(Run{begin, end, {nx, ny, nz}});
           });
       });
+    }
   });
 }
 

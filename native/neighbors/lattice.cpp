@@ -81,6 +81,27 @@ Lattice makeLattice(const Box& box, std::int32_t system) {
 
 namespace {
 
+double ball(int dimensions, double radius) {
+  constexpr double pi = 3.14159265358979323846;
+  return dimensions == 1   ? 2 * radius
+         : dimensions == 2 ? pi * radius * radius
+                           : 4 * pi / 3 * radius * radius * radius;
+}
+
+// Very skewed vectors are near in number and far in use: of the images between their faces only few
+// are within reach. Refuses what would take minutes and is a slip in the box.
+void checkSkew(const Lattice& lattice, double reach, double atoms, std::int32_t system) {
+  double searched = 1;
+  for (int k = 0; k < 3; ++k)
+    if (lattice.periodic[k]) searched *= 2 * reach / lattice.height[k] + 3;
+  if (lattice.dimensions > 1 && searched * atoms > 2e8 &&
+      searched > 100 * (ball(lattice.dimensions, reach) / lattice.measure + 1))
+    invalid(
+        "box of system " + std::to_string(system) + ": must not be so skewed that " +
+        std::to_string(searched) +
+        " images have to be searched; give reduced (shorter) lattice vectors of the same lattice");
+}
+
 // Self-images alone: at least the lattice points of a ball that is smaller by a cell's diameter.
 double leastImages(const Lattice& lattice, double reach) {
   double diameter = 0;
@@ -91,11 +112,7 @@ double leastImages(const Lattice& lattice, double reach) {
   }
   const double r = reach - diameter;
   if (lattice.dimensions == 0 || r <= 0) return 0;
-  constexpr double pi = 3.14159265358979323846;
-  const double ball = lattice.dimensions == 1   ? 2 * r
-                      : lattice.dimensions == 2 ? pi * r * r
-                                                : 4 * pi / 3 * r * r * r;
-  return ball / lattice.measure;
+  return ball(lattice.dimensions, r) / lattice.measure;
 }
 
 void checkPositions(const Batch& batch, const Lattice& lattice, std::int32_t system) {
@@ -133,6 +150,8 @@ std::vector<Lattice> checkedLattices(const Batch& batch, double cutoff, double s
     least += atoms * leastImages(lattices.back(), cutoff + skin);
   }
   if (least > static_cast<double>(maxEdges)) throwTooManyEdges(cutoff + skin, batch.atoms());
+  for (std::int32_t s = 0; s < batch.systems(); ++s)
+    checkSkew(lattices[s], cutoff + skin, batch.offsets[s + 1] - batch.offsets[s], s);
   for (const Lattice& lattice : lattices)
     for (int k = 0; k < 3; ++k)
       if (lattice.periodic[k] && cutoff + skin > 32767 * lattice.height[k]) throwShiftOverflow();

@@ -224,6 +224,11 @@ test('wrong input is refused with a reason, by both forms', () => {
     [[flat], 3, /box of system 0: its periodic vectors must be finite and independent/],
     [[cube(0, [0, 0, 0])], 3, /box of system 0/],
     [[cube(Number.NaN, [0, 0, 0])], 3, /box of system 0/],
+    [
+      [{ positions: [0, 0, 0], vectors: [1, 3e6, 0, 0, 1, 0, 0, 0, 1], periodic: [true, true, true] }],
+      3,
+      /box of system 0: must not be so skewed that \d+\.\d+ images/,
+    ],
     [[cube(10, [0, 0, 0])], 1e5, /at most 2147483647 edges/],
     [[cube(1e-5, [0, 0, 0])], 1, /at most 2147483647 edges/],
     [[cube(10, [0, 0, 0, 4e5, 0, 0])], 3, /at most 32767 boxes apart/],
