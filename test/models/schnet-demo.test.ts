@@ -1,6 +1,6 @@
 // The model that comes with mdlab, and what the compiler made of the hot loops.
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -31,7 +31,11 @@ test('the untrained model is the seeded one, rounded to 16 bits, and says that i
 
 /** Instructions of one object file of the build, or why they cannot be read. */
 function disassembly(source: string): string | { reason: string } {
-  const object = join(dirname(addonPath()), 'CMakeFiles', 'addon.dir', `${source}.o`);
+  const build = dirname(addonPath());
+  const cache = join(build, 'CMakeCache.txt');
+  if (existsSync(cache) && /^MDLAB_SANITIZE:\w+=(ON|1|TRUE)$/m.test(readFileSync(cache, 'utf8')))
+    return { reason: 'the addon is built for the sanitizers, not for speed' };
+  const object = join(build, 'CMakeFiles', 'addon.dir', `${source}.o`);
   if (!existsSync(object)) return { reason: `no object file of ${source} beside the addon` };
   try {
     return execFileSync('objdump', ['-d', '--no-show-raw-insn', object], {
