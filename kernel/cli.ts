@@ -9,6 +9,8 @@ interface Command {
 }
 
 const commands: Record<string, () => Promise<Command>> = {
+  doctor: () => import('./commands/doctor.js'),
+  evaluate: () => import('./commands/evaluate.js'),
   kernel: () => import('./commands/kernel.js'),
   run: () => import('./commands/run.js'),
 };

@@ -1,5 +1,6 @@
 import { invalid, unknownChoice } from '../errors.js';
 import { type NativePotential, native } from '../native.js';
+import type { Structure } from '../structure/index.js';
 import { type EnergyUnit, energyUnits, type LengthUnit, lengthUnits } from '../units.js';
 import { type Backend, Potential, type PotentialInfo, type Precision } from './potential.js';
 import {
@@ -194,8 +195,20 @@ export function schnet(config: SchnetConfig, tensors: TensorMap, options: Schnet
     precision: full.precision,
     ...(full.backend === 'cpu' ? { pipeline: full.pipeline } : {}),
     units,
+    typesOf,
   };
   return new Schnet(handle, info, checked, new Map(tensors), { ...options }, flat.length);
+}
+
+/** A bead or atom without a type has no embedding: guessing one would give numbers that mean nothing. */
+function typesOf(structure: Structure): Int32Array {
+  if (structure.types) return structure.types;
+  return invalid(
+    `structure '${structure.name}'`,
+    'must have a type for every particle',
+    'none',
+    'give `types`, or a file with a column `type` (extxyz: type:I:1)',
+  );
 }
 
 function checkOptions(

@@ -1,0 +1,157 @@
+/** `mdlab doctor`: what was found on this machine, and whether its backends agree. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { beadsFromSequence, evaluate, randomSchnet, type SchnetOptions, sequences } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
+import { findChromium } from '../../lib/plot/chromium.js';
+import { findJupyter } from '../jupyter.js';
+import { listKernelspecs } from '../kernelspec.js';
+import { version } from '../version.js';
+
+export const help = `mdlab doctor   what was found on this machine, and the largest difference between the backends' forces
+  Exits with 1 when the addon does not load or a backend is off.`;
+
+/** One line of the report; `wrong` makes the whole fail. */
+interface Finding {
+  name: string;
+  text: string;
+  wrong?: boolean;
+}
+
+/** @returns the exit code */
+export async function run(args: string[]): Promise<number> {
+  if (args.length) {
+    console.log(help);
+    return args[0] === '--help' || args[0] === '-h' ? 0 : 2;
+  }
+  let failed = false;
+  for (const group of [machine, addon, cuda, frontEnds, forces]) {
+    for (const { name, text, wrong } of group()) {
+      failed ||= wrong === true;
+      console.log(`${wrong ? 'FAIL' : '    '} ${name.padEnd(24)} ${text}`);
+    }
+  }
+  return failed ? 1 : 0;
+}
+
+function machine(): Finding[] {
+  const gib = (totalmem() / 2 ** 30).toFixed(0);
+  return [
+    { name: 'mdlab', text: `${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}` },
+    {
+      name: 'processor',
+      text: `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${gib} GiB`,
+    },
+    { name: 'vector instructions', text: features() },
+    { name: 'compiler', text: versionOf(process.env['CXX'] ?? 'c++') },
+    { name: 'CMake', text: versionOf('cmake') },
+  ];
+}
+
+function features(): string {
+  if (process.platform !== 'linux') return 'not listed on this platform';
+  const flags = new Set(
+    readFileSync('/proc/cpuinfo', 'utf8')
+      .match(/^(?:flags|Features)\s*:(.*)$/m)?.[1]
+      ?.split(' '),
+  );
+  const known = [
+    'sse4_2',
+    'avx',
+    'avx2',
+    'fma',
+    'f16c',
+    'avx512f',
+    'avx512_fp16',
+    'amx_tile',
+    'asimd',
+    'sve',
+  ];
+  return known.filter((f) => flags.has(f)).join(' ') || 'none known';
+}
+
+function versionOf(command: string): string {
+  const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  return status === 0
+    ? stdout.split('\n')[0]!
+    : `${command} not found; npm run setup installs it or says how`;
+}
+
+function addon(): Finding[] {
+  try {
+    const { compiler, simd } = native().buildInfo();
+    return [{ name: 'native addon', text: `${simd}, compiler ${compiler}, ${native().threads()} threads` }];
+  } catch (e) {
+    return [{ name: 'native addon', text: (e as Error).message, wrong: true }];
+  }
+}
+
+/** Libraries a CUDA backend opens at run time. */
+const cudaLibraries = [
+  ['CUDA driver', 'libcuda.so.1', "NVIDIA's driver"],
+  ['NVRTC', 'libnvrtc.so', 'the CUDA toolkit'],
+  ['cuFFT', 'libcufft.so', 'the CUDA toolkit'],
+  ['cuBLASLt', 'libcublasLt.so', 'the CUDA toolkit'],
+  ['NCCL', 'libnccl.so.2', 'NCCL'],
+] as const;
+
+function cuda(): Finding[] {
+  return cudaLibraries.map(([name, file, from]) => {
+    const why = native().openLibrary(file);
+    return { name, text: why === undefined ? `${file} opens` : `not usable (${why}); it comes with ${from}` };
+  });
+}
+
+function frontEnds(): Finding[] {
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const jupyter = findJupyter(root);
+  const kernels = listKernelspecs().map((k) => k.folder);
+  return [
+    {
+      name: 'Jupyter',
+      text: jupyter
+        ? `${jupyter.kind} ${jupyter.version}, ${jupyter.command}`
+        : 'none found; npm start installs one',
+    },
+    {
+      name: 'kernel installed in',
+      text: kernels.join(', ') || 'no shared folder (mdlab kernel install writes one)',
+    },
+    {
+      name: 'Chromium',
+      text: findChromium() ?? 'none found: PDF and WebGL figures need it (apt-get install chromium)',
+    },
+  ];
+}
+
+/** The same forces by every backend and pipeline, on the benchmark protein with seeded random weights. */
+function forces(): Finding[] {
+  const structure = beadsFromSequence(sequences['1ENH']);
+  const model = randomSchnet({ blocks: 2, hidden: 64, filters: 64 }, { seed: 7 });
+  const exact = evaluate(model.with({ backend: 'reference' }), structure).forces;
+  const cases: [SchnetOptions, number][] = [
+    [{ backend: 'cpu', pipeline: 'baseline', precision: 'float64' }, 1e-12],
+    [{ backend: 'cpu', pipeline: 'flash', precision: 'float64' }, 1e-12],
+    [{ backend: 'cpu', pipeline: 'baseline', precision: 'float32' }, 1e-5],
+    [{ backend: 'cpu', pipeline: 'flash', precision: 'float32' }, 1e-5],
+    [{ backend: 'cpu', pipeline: 'table', precision: 'float32' }, 1e-5],
+  ];
+  return cases.map(([options, limit]) => {
+    const error = relativeError(evaluate(model.with(options), structure).forces, exact);
+    const name = `forces ${options.pipeline} ${options.precision}`;
+    const text = `${error.toExponential(1)} relative to reference (limit ${limit.toExponential(0)})`;
+    return { name, text, wrong: !(error <= limit) };
+  });
+}
+
+function relativeError(a: Float64Array, b: Float64Array): number {
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < b.length; i++) {
+    difference += (a[i]! - b[i]!) ** 2;
+    size += b[i]! ** 2;
+  }
+  return Math.sqrt(difference / size);
+}

@@ -1,0 +1,99 @@
+/** `mdlab evaluate`: energy and forces of one structure from the command line. */
+import { parseArgs } from 'node:util';
+import { invalid, unknownChoice } from '../../lib/errors.js';
+import {
+  type Backend,
+  evaluate,
+  loadModel,
+  loadStructure,
+  type Precision,
+  type SchnetPipeline,
+} from '../../lib/index.js';
+import { energyUnits, lengthUnits } from '../../lib/units.js';
+
+export const help = `mdlab evaluate MODEL STRUCTURE [options]   energy and forces of a structure, in the model file's units
+      --backend reference|cpu               default cpu
+      --pipeline baseline|flash|table       default table (the reference has none)
+      --precision float64|float32           default float32 on cpu
+      --frame N                             of a structure file with several frames; negative counts from the end
+      --json                                {"energy", "forces": [[x,y,z],...], "units", "backend", "pipeline"}`;
+
+const backends: readonly Backend[] = ['reference', 'cpu'];
+const pipelines: readonly SchnetPipeline[] = ['baseline', 'flash', 'table'];
+const precisions: readonly Precision[] = ['float64', 'float32'];
+
+/** @returns the exit code */
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      backend: { type: 'string' },
+      pipeline: { type: 'string' },
+      precision: { type: 'string' },
+      frame: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const [modelFile, structureFile] = positionals;
+  if (!modelFile || !structureFile || positionals.length > 2)
+    invalid(
+      'mdlab evaluate',
+      'takes a model and a structure',
+      positionals.join(' '),
+      'see mdlab evaluate --help',
+    );
+  const model = loadModel(modelFile, {
+    backend: choice('--backend', values.backend, backends),
+    pipeline: choice('--pipeline', values.pipeline, pipelines),
+    precision: choice('--precision', values.precision, precisions),
+  });
+  const structure = loadStructure(
+    structureFile,
+    values.frame === undefined ? {} : { frame: integer(values.frame) },
+  );
+  const result = evaluate(model, structure);
+
+  const { energy: energyUnit, length: lengthUnit } = model.info.units!;
+  const perEnergy = 1 / energyUnits[energyUnit];
+  const perForce = perEnergy * lengthUnits[lengthUnit];
+  const energy = result.energy[0]! * perEnergy;
+  const forces = Array.from({ length: structure.count }, (_, i) =>
+    [0, 1, 2].map((k) => result.forces[3 * i + k]! * perForce),
+  );
+  const units = { energy: energyUnit, length: lengthUnit };
+  if (values.json) {
+    const out = { energy, forces, units, backend: model.backend, pipeline: model.pipeline ?? null };
+    console.log(JSON.stringify(out));
+    return 0;
+  }
+  const how = [model.backend, model.pipeline, model.precision].filter(Boolean).join(', ');
+  console.log(`${model.name} on ${structure.name || structureFile}: ${structure.count} particles (${how})`);
+  console.log(`energy ${energy.toPrecision(12)} ${energyUnit}`);
+  console.log(`forces ${energyUnit}/${lengthUnit}`);
+  forces.forEach((f, i) => {
+    const numbers = f.map((v) => v.toExponential(8).padStart(16)).join(' ');
+    console.log(`${String(i).padStart(6)} ${structure.symbols[i]!.padEnd(4)} ${numbers}`);
+  });
+  return 0;
+}
+
+function choice<T extends string>(
+  name: string,
+  value: string | undefined,
+  known: readonly T[],
+): T | undefined {
+  if (value === undefined) return undefined;
+  return known.includes(value as T) ? (value as T) : unknownChoice(name, value, known);
+}
+
+function integer(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value)) invalid('--frame', 'must be a whole number', text);
+  return value;
+}

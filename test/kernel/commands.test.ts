@@ -1,0 +1,95 @@
+// `mdlab evaluate` and `mdlab doctor` as a person types them.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { evaluate, loadStructure, randomGlobule, randomSchnet, save, saveModel } from '../../lib/index.js';
+import { energyUnits } from '../../lib/units.js';
+import { relativeError, root } from '../tools.js';
+import { temporaryFolder } from './tools.js';
+
+const folder = temporaryFolder();
+const modelFile = join(folder, 'model.safetensors');
+const structureFile = join(folder, 'globule.extxyz');
+const units = { energy: 'kcal/mol', length: 'Å' } as const;
+const config = {
+  hidden: 24,
+  filters: 16,
+  blocks: 2,
+  head: [12],
+  rbf: { type: 'expnormal', count: 10 },
+} as const;
+const model = randomSchnet({ ...config, head: [...config.head] }, { seed: 3, units, backend: 'reference' });
+saveModel(modelFile, model, { dtype: 'float64' });
+save(structureFile, randomGlobule({ beads: 40, radius: 8, seed: 2 }));
+const structure = loadStructure(structureFile);
+
+function mdlab(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [join(root, 'dist', 'kernel', 'cli.js'), ...args], { encoding: 'utf8' });
+}
+
+interface Answer {
+  energy: number;
+  forces: number[][];
+  units: object;
+  backend: string;
+  pipeline: string | null;
+}
+
+for (const [options, limit] of [
+  [['--backend', 'reference'], 1e-12],
+  [['--backend', 'cpu', '--pipeline', 'baseline', '--precision', 'float64'], 1e-12],
+  [['--pipeline', 'flash'], 1e-5],
+  [['--backend', 'cpu', '--pipeline', 'table'], 1e-5],
+] as const) {
+  test(`evaluate ${options.join(' ')} answers in the model file's units`, () => {
+    const { status, stdout, stderr } = mdlab('evaluate', modelFile, structureFile, '--json', ...options);
+    assert.is(status, 0, stderr);
+    const got = JSON.parse(stdout) as Answer;
+    const want = evaluate(model, structure);
+    const perUnit = energyUnits['kcal/mol'];
+    assert.ok(Math.abs(got.energy * perUnit - want.energy[0]!) < limit * 10 * Math.abs(want.energy[0]!));
+    assert.ok(
+      relativeError(
+        got.forces.flat().map((f) => f * perUnit),
+        want.forces,
+      ) < limit,
+    );
+    assert.equal(got.units, units);
+    assert.is(got.backend, options[1] === 'reference' ? 'reference' : 'cpu');
+  });
+}
+
+test('evaluate says what is wrong in one line', () => {
+  const broken = join(folder, 'broken.safetensors');
+  writeFileSync(broken, 'not a model');
+  const untyped = join(folder, 'untyped.xyz');
+  writeFileSync(untyped, '1\n\nC 0 0 0\n');
+  for (const [args, message] of [
+    [
+      [modelFile, structureFile, '--pipeline', 'flsh'],
+      /--pipeline: must be one of 'baseline', 'flash', 'table', received "flsh"/,
+    ],
+    [[broken, structureFile], /broken\.safetensors: /],
+    [[modelFile, join(folder, 'none.pdb')], /none\.pdb/],
+    [[modelFile, untyped], /type/],
+    [[modelFile], /takes a model and a structure/],
+    [[modelFile, structureFile, '--nonsense'], /nonsense/],
+  ] as const) {
+    const { status, stdout, stderr } = mdlab('evaluate', ...args);
+    assert.is.not(status, 0);
+    assert.is(stdout, '');
+    assert.match(stderr, message);
+    assert.is(stderr.trim().split('\n').length, 1, stderr);
+  }
+});
+
+test('doctor compares the backends and names what is missing', () => {
+  const { status, stdout } = mdlab('doctor');
+  assert.is(status, 0, stdout);
+  for (const word of ['native addon', 'CUDA driver', 'Jupyter', 'Chromium', 'forces table float32'])
+    assert.ok(stdout.includes(word), `${word} in\n${stdout}`);
+});
+
+test.run();
