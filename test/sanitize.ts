@@ -37,6 +37,10 @@ function shadowCheckout(): void {
     if (!['build', 'dist', '.git'].includes(entry)) symlinkSync(join(root, entry), join(shadow, entry));
   cpSync(join(root, 'dist'), join(shadow, 'dist'), { recursive: true });
   symlinkSync(build, join(shadow, 'build', 'native'));
+  // Tests look for sample data beside the checkout.
+  const data = join(root, '..', 'shared');
+  const link = join(shadow, '..', 'shared');
+  if (existsSync(data) && !existsSync(link)) symlinkSync(data, link);
   writeFileSync(join(shadow, 'build', 'addon.json'), JSON.stringify({ path: 'build/native/mdlab.node' }));
 }
 
