@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "core/buffer.h"
+
 namespace mdlab::binding {
 
 Napi::Error toJavaScript(Napi::Env env, const std::exception& error) {
@@ -62,6 +64,14 @@ std::shared_ptr<Potential> unwrapPotential(const Napi::Value& value) {
   auto external = value.As<Napi::External<std::shared_ptr<Potential>>>();
   if (!external.CheckTypeTag(&potentialTag)) invalid("potential: must be a native potential");
   return *external.Data();
+}
+
+void tellMemory(Napi::Env env) {
+  // One environment per thread; each is told the bytes of the whole process.
+  thread_local std::int64_t told = 0;
+  const auto now = static_cast<std::int64_t>(bufferBytes());
+  Napi::MemoryManagement::AdjustExternalMemory(env, now - told);
+  told = now;
 }
 
 BatchArguments batchOf(const Napi::Object& object) {

@@ -42,6 +42,7 @@ Napi::Value jsEvaluate(const Napi::CallbackInfo& info) {
   const PotentialTurn turn(*potential);
   potential->evaluate(batch, listed ? &list : nullptr, out);
   const auto end = Clock::now();
+  tellMemory(info.Env());
 
   auto result = Napi::Object::New(info.Env());
   result.Set("edges", static_cast<double>(list.edges()));
