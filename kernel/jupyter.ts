@@ -108,7 +108,8 @@ export function openJupyter(frontEnd: FrontEnd, options: OpenOptions): ChildProc
     ...frontEnd.args,
     `--${app}.ip=127.0.0.1`,
     `--${app}.${old ? 'notebook_dir' : 'root_dir'}=${options.folder}`,
-    `--${app}.default_url=${lab ? '/lab/tree' : '/notebooks'}/${options.notebook}`,
+    // Lab ignores the server's own setting.
+    `--${lab ? 'LabApp' : app}.default_url=${lab ? '/lab/tree' : '/notebooks'}/${options.notebook}`,
     '--MultiKernelManager.default_kernel_name=mdlab',
     ...(display ? [] : [`--${app}.open_browser=False`]),
     ...(process.getuid?.() === 0 ? ['--allow-root'] : []),

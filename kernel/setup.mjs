@@ -60,8 +60,8 @@ function checkCompiler() {
     throw new Stop(`missing: ${lacking.join(', ')}; install with\n\n    sudo ${command}\n\nand run again`);
   }
   say('compiler', `installing ${lacking.join(', ')} with apt`);
-  run('apt-get', ['update', '-qq']);
-  run('apt-get', command.split(' ').slice(1), { DEBIAN_FRONTEND: 'noninteractive' });
+  quietly('apt-get', ['update', '-qq']);
+  quietly('apt-get', command.split(' ').slice(1), { DEBIAN_FRONTEND: 'noninteractive' });
 }
 
 /** Built anew when a source, the compiler's options, Node's platform or the processor's features change. */
@@ -138,13 +138,12 @@ function firstLine(command) {
   return status === 0 ? stdout.split('\n')[0] : undefined;
 }
 
-function run(command, args, env = {}) {
+function run(command, args) {
   try {
     execFileSync(command, args, {
       cwd: root,
       stdio: 'inherit',
       shell: windows,
-      env: { ...process.env, ...env },
     });
   } catch (e) {
     throw new Stop(
@@ -154,8 +153,13 @@ function run(command, args, env = {}) {
 }
 
 /** Shows the output only when the command fails. */
-function quietly(command, args) {
-  const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 });
+function quietly(command, args, env = {}) {
+  const done = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    env: { ...process.env, ...env },
+  });
   if (done.status === 0) return;
   process.stdout.write(`${done.stdout ?? ''}${done.stderr ?? ''}`);
   throw new Stop(
