@@ -30,7 +30,11 @@ async function main([name, ...args]: string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (e) {
-  const usage = String((e as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS');
-  console.error(e instanceof MdlabError || usage ? (e as Error).message : e);
+  const code = String((e as { code?: unknown }).code);
+  const usage = code.startsWith('ERR_PARSE_ARGS');
+  // Errors of the library, its native half and the system (EINVALID, ENUMERIC, ENOENT) speak for themselves; a stack
+  // is for those that nobody foresaw.
+  const foreseen = usage || e instanceof MdlabError || /^E[A-Z]+$/.test(code);
+  console.error(foreseen ? (e as Error).message.replaceAll('\n', ' ') : e);
   process.exitCode = usage ? 2 : 1;
 }

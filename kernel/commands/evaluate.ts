@@ -3,11 +3,14 @@ import { parseArgs } from 'node:util';
 import { invalid, unknownChoice } from '../../lib/errors.js';
 import {
   type Backend,
+  beadTypeCount,
+  beadTypes,
   evaluate,
   loadModel,
   loadStructure,
   type Precision,
   type SchnetPipeline,
+  type Structure,
 } from '../../lib/index.js';
 import { energyUnits, lengthUnits } from '../../lib/units.js';
 
@@ -25,7 +28,7 @@ const precisions: readonly Precision[] = ['float64', 'float32'];
 /** @returns the exit code */
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
-    args,
+    args: joinFrame(args),
     allowPositionals: true,
     options: {
       backend: { type: 'string' },
@@ -53,10 +56,11 @@ export async function run(args: string[]): Promise<number> {
     pipeline: choice('--pipeline', values.pipeline, pipelines),
     precision: choice('--precision', values.precision, precisions),
   });
-  const structure = loadStructure(
+  const found = loadStructure(
     structureFile,
     values.frame === undefined ? {} : { frame: integer(values.frame) },
   );
+  const structure = typed(found, model.config.types);
   const result = evaluate(model, structure);
 
   const { energy: energyUnit, length: lengthUnit } = model.info.units!;
@@ -81,6 +85,19 @@ export async function run(args: string[]): Promise<number> {
     console.log(`${String(i).padStart(6)} ${structure.symbols[i]!.padEnd(4)} ${numbers}`);
   });
   return 0;
+}
+
+/** PDB files hold no types, but the names of a five-bead protein tell those of the models that count 25. */
+function typed(structure: Structure, types: number): Structure {
+  const told = structure.types || types !== beadTypeCount ? undefined : beadTypes(structure);
+  return told ? structure.with({ types: told }) : structure;
+}
+
+/** `--frame -1` as people type it; parseArgs only takes a negative value joined to its option. */
+function joinFrame(args: readonly string[]): string[] {
+  const at = args.indexOf('--frame');
+  if (at < 0 || !/^-\d+$/.test(args[at + 1] ?? '')) return [...args];
+  return [...args.slice(0, at), `--frame=${args[at + 1]}`, ...args.slice(at + 2)];
 }
 
 function choice<T extends string>(

@@ -1,6 +1,7 @@
 /** `mdlab run`: a notebook from the command line. */
 
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { invalid, MdlabError } from '../../lib/errors.js';
 import { type Notebook, writeAtomically } from '../notebook.js';
@@ -38,6 +39,9 @@ export async function run(args: string[]): Promise<number> {
   const stem = file.replace(/\.ipynb$/, '');
   const output = values.output ?? (values.html === undefined ? `${stem}.out.ipynb` : undefined);
   const html = values.html === '' ? `${(values.output ?? file).replace(/\.ipynb$/, '')}.html` : values.html;
+  for (const target of [output, html])
+    if (target && !existsSync(dirname(target)))
+      invalid('mdlab run', 'must write into a folder that exists', target, 'make it first');
   const abort = new AbortController();
   const onSignal = (): void => abort.abort();
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);

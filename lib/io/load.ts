@@ -121,7 +121,7 @@ function pick(list: Structure[], frame: number | undefined, file: string): Struc
 }
 
 function severalFrames(file: string): never {
-  const remedy = 'take one with { frame: 0 }, or all with loadTrajectory or loadStructures';
+  const remedy = 'say which with the option `frame`, or take all with loadTrajectory or loadStructures';
   return invalid(file, 'must hold one frame to load as a structure', 'several', remedy);
 }
 

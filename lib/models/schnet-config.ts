@@ -22,7 +22,7 @@ export interface SchnetConfig {
     type: 'gaussian' | 'expnormal';
     /** K. */
     count: number;
-    /** True: centres and widths were trained, so the file's `rbf_layer.*` are used instead of the formulas. */
+    /** True: centres and widths were trained, so the file's `rbf_layer.*` need not be near the formulas. */
     trained?: boolean;
   };
   /** Of the cosine envelope; `lower` > 0 also switches the interaction off at short distance. */
@@ -34,13 +34,8 @@ export type TensorMap = ReadonlyMap<string, Tensor>;
 const activations = ['tanh', 'ssp', 'silu'] as const;
 const rbfTypes = ['gaussian', 'expnormal'] as const;
 
-/** Other names under which files carry the activations. */
-const synonyms: Readonly<Record<string, SchnetActivation>> = {
-  shifted_softplus: 'ssp',
-  shiftedSoftplus: 'ssp',
-  'shifted softplus': 'ssp',
-  swish: 'silu',
-};
+/** Other names under which files carry the activations, without case, spaces and hyphens. */
+const synonyms: Readonly<Record<string, SchnetActivation>> = { shiftedsoftplus: 'ssp', swish: 'silu' };
 
 /** Checks every field and returns a copy. @throws EINVALID naming the field */
 export function checkSchnetConfig(config: SchnetConfig): SchnetConfig {
@@ -50,9 +45,8 @@ export function checkSchnetConfig(config: SchnetConfig): SchnetConfig {
   };
   for (const key of ['hidden', 'filters', 'types'] as const) whole(key, config[key], 1);
   whole('blocks', config.blocks, 1);
-  const activation = Object.hasOwn(synonyms, config.activation)
-    ? synonyms[config.activation]!
-    : config.activation;
+  const spelt = String(config.activation).toLowerCase().replace(/[ _-]/g, '');
+  const activation = Object.hasOwn(synonyms, spelt) ? synonyms[spelt]! : (spelt as SchnetActivation);
   if (!activations.includes(activation))
     unknownChoice('schnet.config.activation', config.activation, activations);
   if (!Array.isArray(config.head)) invalid('schnet.config.head', 'must be a list of widths', config.head);
@@ -99,7 +93,7 @@ export function schnetShapes(config: SchnetConfig): Map<string, readonly number[
   return shapes;
 }
 
-/** Name and shape of the basis' buffers: optional in a file, checked where they are there. */
+/** Name and shape of the basis' buffers: optional in a file, used where they are there. */
 export function basisShapes(config: SchnetConfig): Map<string, readonly number[]> {
   return config.rbf.type === 'gaussian'
     ? new Map<string, readonly number[]>([
@@ -112,13 +106,16 @@ export function basisShapes(config: SchnetConfig): Map<string, readonly number[]
       ]);
 }
 
-/** Centres and widths of the basis functions C(r)·exp(−width (t(r) − centre)²), spec of native/nn/radial-basis.h. */
+/**
+ * Centres and widths of the basis functions C(r)·exp(−width (t(r) − centre)²), spec of native/nn/radial-basis.h: the
+ * file's numbers where it holds them, as PyTorch has it, else the formulas.
+ * @throws EINVALID for numbers that another cutoff or count made, unless the configuration calls them trained
+ */
 export function basisParameters(
   config: SchnetConfig,
   tensors: TensorMap,
 ): { centers: Float64Array; widths: Float64Array } {
   const { count, type, trained } = config.rbf;
-  const own = formulaBasis(config);
   const [centerName, widthName] = [...basisShapes(config).keys()] as [string, string];
   const centers = tensors.get(centerName);
   const widths = tensors.get(widthName);
@@ -126,6 +123,9 @@ export function basisParameters(
     invalid('schnet.tensors', `must hold ${centerName} and ${widthName} where config.rbf.trained is set`, [
       ...tensors.keys(),
     ]);
+  // mlcg and TorchMD-Net begin their Gaussians at the lower cutoff; a file that says so is taken at its word.
+  const startsAtLower = centers !== undefined && Number(centers.data[0]) > config.cutoff.lower / 2;
+  const own = formulaBasis(config, startsAtLower ? config.cutoff.lower : 0);
   // torch keeps −1/(2Δ²) for Gaussians, one number for all.
   const sign = type === 'gaussian' ? -1 : 1;
   const given = {
@@ -139,7 +139,8 @@ export function basisParameters(
     ['widths', widthName],
   ] as const)
     given[key].forEach((v, k) => {
-      if (Math.abs(v - own[key][k]!) > 1e-4 * (Math.abs(own[key][k]!) + (key === 'centers' ? 0.01 : 0)))
+      const near = basisTolerance * (Math.abs(own[key][k]!) + (key === 'centers' ? 0.01 : 0));
+      if (Math.abs(v - own[key][k]!) > near)
         invalid(
           `schnet.tensors.${name}[${k}]`,
           `must be ${own[key][k]!.toPrecision(7)} as config.rbf and config.cutoff give`,
@@ -147,17 +148,24 @@ export function basisParameters(
           'correct the configuration, or set config.rbf.trained to use the tensor',
         );
     });
-  return own;
+  return given;
 }
 
-function formulaBasis(config: SchnetConfig): { centers: Float64Array; widths: Float64Array } {
+/**
+ * How far a buffer may be from its formula: bfloat16 rounds a number by 2⁻⁹, and the spacing that a width was taken
+ * from by more. A file says nothing of what its numbers were rounded to on their way.
+ */
+const basisTolerance = 2 ** -6;
+
+/** @param first centre of the first Gaussian */
+function formulaBasis(config: SchnetConfig, first: number): { centers: Float64Array; widths: Float64Array } {
   const K = config.rbf.count;
   const { lower, upper } = config.cutoff;
   const linspace = (from: number, to: number): Float64Array =>
     Float64Array.from({ length: K }, (_, k) => (K === 1 ? from : from + ((to - from) * k) / (K - 1)));
   if (config.rbf.type === 'gaussian') {
-    const spacing = (upper - lower) / (K - 1);
-    return { centers: linspace(lower, upper), widths: new Float64Array(K).fill(0.5 / spacing ** 2) };
+    const spacing = (upper - first) / (K - 1);
+    return { centers: linspace(first, upper), widths: new Float64Array(K).fill(0.5 / spacing ** 2) };
   }
   const start = Math.exp(lower - upper);
   return { centers: linspace(start, 1), widths: new Float64Array(K).fill(((2 / K) * (1 - start)) ** -2) };

@@ -14,6 +14,8 @@ const threeLetter = 'ALA CYS ASP GLU PHE GLY HIS ILE LYS LEU MET ASN PRO GLN ARG
 
 /** Beads of a residue in their order; glycine goes without CB. */
 export const beadNames = ['N', 'CA', 'CB', 'C', 'O'] as const;
+/** Species that the five-bead models count: 0 is nothing's, 1..20 CB, 21..24 N, CA, C, O. */
+export const beadTypeCount = 25;
 export type BeadName = (typeof beadNames)[number];
 
 /** Three-letter name of a one-letter code. @throws EINVALID for a letter that is none of the twenty */

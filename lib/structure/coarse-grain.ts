@@ -1,6 +1,6 @@
 /** All-atom proteins reduced to five beads per residue. */
 import { invalid } from '../errors.js';
-import { type BeadName, beadsOf, residueLetter } from './beads.js';
+import { type BeadName, beadsOf, beadType, residueLetter } from './beads.js';
 import { fiveBeadStructure } from './beads-build.js';
 import type { Point } from './beads-geometry.js';
 import type { Structure } from './structure.js';
@@ -70,6 +70,27 @@ export function coarseGrain(structure: Structure): Structure {
     return invalid('coarseGrain', 'needs at least one amino acid', `${structure.count} other atoms`);
   const out = fiveBeadStructure(beads, structure.name, false);
   return out.with({ box: structure.box });
+}
+
+/**
+ * Species of a structure that already is a five-bead protein, from its atom and residue names, in its own order.
+ * @returns undefined for any other: more atoms, beads missing, no names
+ */
+export function beadTypes(structure: Structure): Int32Array | undefined {
+  const r = structure.residues;
+  if (!r || structure.count === 0) return undefined;
+  const types = new Int32Array(structure.count);
+  for (const { from, to } of residueRanges(structure)) {
+    const letter = residueLetter(r.names[from]!.trim());
+    const names = r.atomNames.slice(from, to).map((name) => name.trim());
+    const wanted = letter ? beadsOf(letter) : [];
+    if (!letter || names.length !== wanted.length || !wanted.every((bead) => names.includes(bead)))
+      return undefined;
+    names.forEach((name, k) => {
+      types[from + k] = beadType(name as BeadName, letter);
+    });
+  }
+  return types;
 }
 
 /** Runs of atoms with the same residue number, name and chain. */

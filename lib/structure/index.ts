@@ -6,6 +6,7 @@ export {
   beadNames,
   beadsOf,
   beadType,
+  beadTypeCount,
   residueLetter,
   residueName,
 } from './beads.js';
@@ -20,7 +21,7 @@ export {
   fiveBeadBonds,
 } from './beads-topology.js';
 export { type Box, makeBox, orthorhombic, volume } from './box.js';
-export { coarseGrain } from './coarse-grain.js';
+export { beadTypes, coarseGrain } from './coarse-grain.js';
 export { type KnownProtein, sequences } from './sequences.js';
 export { type Residues, Structure, type StructureFields } from './structure.js';
 export { Trajectory, type TrajectoryFrame } from './trajectory.js';

@@ -78,7 +78,7 @@ test('several frames: a structure needs a choice, structures may differ, a traje
   const two = file('two.xyz', '1\n\nH 0 0 0\n2\n\nH 0 0 1\nH 0 0 2\n\n');
   assert.match(
     refusal(() => load(two as 'two.xyz')),
-    /two\.xyz: must hold one frame.*\{ frame: 0 \}.*loadTrajectory/,
+    /two\.xyz: must hold one frame.*the option `frame`.*loadTrajectory/,
   );
   assert.is((load(two, { frame: -1 }) as Structure).count, 2);
   assert.is((load(two, { frame: 0 }) as Structure).count, 1);

@@ -1,10 +1,18 @@
 // `mdlab evaluate` and `mdlab doctor` as a person types them.
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { evaluate, loadStructure, randomGlobule, randomSchnet, save, saveModel } from '../../lib/index.js';
+import {
+  beadsFromSequence,
+  evaluate,
+  loadStructure,
+  randomGlobule,
+  randomSchnet,
+  save,
+  saveModel,
+} from '../../lib/index.js';
 import { energyUnits } from '../../lib/units.js';
 import { relativeError, root } from '../tools.js';
 import { temporaryFolder } from './tools.js';
@@ -66,6 +74,13 @@ test('evaluate says what is wrong in one line', () => {
   writeFileSync(broken, 'not a model');
   const untyped = join(folder, 'untyped.xyz');
   writeFileSync(untyped, '1\n\nC 0 0 0\n');
+  const particles = (name: string, ...lines: string[]): string => {
+    const frame = `${lines.length}\nProperties=species:S:1:pos:R:3:type:I:1\n${lines.join('\n')}\n`;
+    writeFileSync(join(folder, name), frame);
+    return join(folder, name);
+  };
+  const two = join(folder, 'two.extxyz');
+  writeFileSync(two, `${readFileSync(structureFile, 'utf8')}${readFileSync(structureFile, 'utf8')}`);
   for (const [args, message] of [
     [
       [modelFile, structureFile, '--pipeline', 'flsh'],
@@ -74,6 +89,10 @@ test('evaluate says what is wrong in one line', () => {
     [[broken, structureFile], /broken\.safetensors: /],
     [[modelFile, join(folder, 'none.pdb')], /none\.pdb/],
     [[modelFile, untyped], /type/],
+    [[modelFile, particles('negative.extxyz', 'C 0 0 0 -1')], /type of atom 0 .* must be 0\.\.24/],
+    [[modelFile, particles('overlap.extxyz', 'C 0 0 0 1', 'C 0 0 0 2')], /atoms 0 and 1 .* at one place/],
+    [[modelFile, two], /say which with the option `frame`/],
+    [[modelFile, structureFile, '--frame', '--json'], /--frame/],
     [[modelFile], /takes a model and a structure/],
     [[modelFile, structureFile, '--nonsense'], /nonsense/],
   ] as const) {
@@ -81,8 +100,41 @@ test('evaluate says what is wrong in one line', () => {
     assert.is.not(status, 0);
     assert.is(stdout, '');
     assert.match(stderr, message);
+    assert.not.match(stderr, /^ *at /m);
     assert.is(stderr.trim().split('\n').length, 1, stderr);
   }
+});
+
+test('evaluate takes frames from the end', () => {
+  const far = join(folder, 'far.extxyz');
+  writeFileSync(
+    far,
+    `1\nProperties=species:S:1:pos:R:3:type:I:1\nC 0 0 0 3\n${readFileSync(structureFile, 'utf8')}`,
+  );
+  for (const [frame, count] of [
+    [['--frame', '-1'], structure.count],
+    [['--frame', '-2'], 1],
+    [['--frame=-2'], 1],
+    [['--frame', '1'], structure.count],
+  ] as const) {
+    const { status, stdout, stderr } = mdlab('evaluate', modelFile, far, ...frame, '--json');
+    assert.is(status, 0, stderr);
+    assert.is((JSON.parse(stdout) as Answer).forces.length, count);
+  }
+});
+
+test('evaluate knows the beads of a five-bead PDB file by their names, and no others', () => {
+  const protein = beadsFromSequence('AGW');
+  const pdb = join(folder, 'beads.pdb');
+  save(pdb, protein);
+  const { status, stdout, stderr } = mdlab('evaluate', modelFile, pdb, '--json', '--backend', 'reference');
+  assert.is(status, 0, stderr);
+  const got = JSON.parse(stdout) as Answer;
+  const rounded = loadStructure(pdb).with({ types: protein.types });
+  const want = evaluate(model, rounded).energy[0]! / energyUnits['kcal/mol'];
+  assert.ok(Math.abs(got.energy - want) < 1e-12 * Math.abs(want));
+  writeFileSync(pdb, readFileSync(pdb, 'utf8').replace(/^ATOM.* CB .*\n/m, ''));
+  assert.match(mdlab('evaluate', modelFile, pdb).stderr, /must have a type for every particle/);
 });
 
 test('doctor compares the backends and names what is missing', () => {

@@ -180,6 +180,23 @@ test('an interrupt of the command writes what was done and exits with 130', asyn
   );
 });
 
+test('a folder to write into that is not there is named before any cell runs', async () => {
+  const mark = join(folder, 'ran.txt');
+  const file = notebook(
+    `import { writeFileSync } from 'node:fs';\nwriteFileSync(${JSON.stringify(mark)}, 'x');`,
+  );
+  const out = join(folder, 'absent', 'out.ipynb');
+  for (const args of [
+    ['-o', out],
+    ['--html', out.replace('ipynb', 'html')],
+  ]) {
+    const r = await mdlab('run', file, ...args);
+    assert.is(r.code, 1);
+    assert.match(r.stderr, /must write into a folder that exists, received ".*absent/);
+    assert.not(existsSync(mark));
+  }
+});
+
 test('cells run in the notebook folder and import from there', async () => {
   writeFileSync(join(folder, 'local.ts'), 'export const answer: number = 42;\n');
   writeFileSync(join(folder, 'values.json'), '{"a": [1, 2]}');

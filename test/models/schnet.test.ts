@@ -52,8 +52,8 @@ function dimerEnergy(model: Schnet, types: [number, number], r: number): number 
   const K = c.rbf.count;
   const phi = Array.from({ length: K }, (_, k) => {
     if (c.rbf.type === 'gaussian') {
-      const spacing = (upper - lower) / (K - 1);
-      return envelope * Math.exp(-((r - lower - k * spacing) ** 2) / (2 * spacing ** 2));
+      const spacing = upper / (K - 1);
+      return envelope * Math.exp(-((r - k * spacing) ** 2) / (2 * spacing ** 2));
     }
     const start = Math.exp(lower - upper);
     const mean = start + ((1 - start) * k) / (K - 1);
