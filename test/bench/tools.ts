@@ -1,34 +1,10 @@
 // What benchmarks share: repeated timing, the environment's stamp, rows printed and written to build/bench/.
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { native } from '../../lib/native.js';
+import { environment } from '../../lib/studies/environment.js';
 import { root } from '../tools.js';
 
 export type Row = Record<string, string | number | boolean | null>;
-
-/** What every row is stamped with. */
-export function environment(): Row {
-  const git = (...args: string[]): string => {
-    try {
-      return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: 'pipe' }).trim();
-    } catch {
-      return '';
-    }
-  };
-  const changed = git('status', '--porcelain', '--untracked-files=no') ? '+changes' : '';
-  const { compiler, simd } = native().buildInfo();
-  return {
-    commit: git('rev-parse', '--short', 'HEAD') + changed,
-    date: new Date().toISOString(),
-    cpu: cpus()[0]?.model ?? 'unknown',
-    threads: native().threads(),
-    simd,
-    compiler,
-    node: process.version,
-  };
-}
 
 export interface Timing {
   median: number;
@@ -55,7 +31,7 @@ export function report(name: string, rows: readonly Row[], columns: readonly str
     console.log(line.map((v, k) => (k ? v.padStart(widths[k]!) : v.padEnd(widths[k]!))).join('  '));
   const folder = join(root, 'build', 'bench');
   mkdirSync(folder, { recursive: true });
-  const stamp = environment();
+  const stamp = { ...environment(), date: new Date().toISOString() };
   writeFileSync(
     join(folder, `${name}.json`),
     `${JSON.stringify(
