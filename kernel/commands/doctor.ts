@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { beadsFromSequence, evaluate, randomSchnet, type SchnetOptions, sequences } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { findChromium } from '../../lib/plot/chromium.js';
+import { forceErrors } from '../../lib/studies/models.js';
 import { findJupyter } from '../jupyter.js';
 import { listKernelspecs } from '../kernelspec.js';
 import { version } from '../version.js';
@@ -139,19 +140,9 @@ function forces(): Finding[] {
     [{ backend: 'cpu', pipeline: 'table', precision: 'float32' }, 1e-5],
   ];
   return cases.map(([options, limit]) => {
-    const error = relativeError(evaluate(model.with(options), structure).forces, exact);
+    const error = forceErrors(evaluate(model.with(options), structure).forces, exact).forceError;
     const name = `forces ${options.pipeline} ${options.precision}`;
     const text = `${error.toExponential(1)} relative to reference (limit ${limit.toExponential(0)})`;
     return { name, text, wrong: !(error <= limit) };
   });
-}
-
-function relativeError(a: Float64Array, b: Float64Array): number {
-  let difference = 0;
-  let size = 0;
-  for (let i = 0; i < b.length; i++) {
-    difference += (a[i]! - b[i]!) ** 2;
-    size += b[i]! ** 2;
-  }
-  return Math.sqrt(difference / size);
 }

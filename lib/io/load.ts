@@ -102,16 +102,15 @@ export function loadStructure(path: string, options: LoadOptions = {}): Structur
     const format = detect(path, source);
     if (format === 'torch')
       return pick(configurations(parseTorch(source), source.name), options.frame, source.name);
-    if (format !== 'extxyz' && format !== 'xyz' && format !== 'pdb') {
-      return invalid(
-        path,
-        'must be a structure file (.pdb .xyz .extxyz .pt)',
-        format,
-        'use loadTrajectory or load',
-      );
-    }
-    return readStructure(source, format, options.frame);
+    return readStructure(source, structureFormat(path, format), options.frame);
   });
+}
+
+/** The format, where its files name their particles. */
+function structureFormat(path: string, format: Format): 'extxyz' | 'xyz' | 'pdb' {
+  if (format === 'extxyz' || format === 'xyz' || format === 'pdb') return format;
+  const rule = 'must be a structure file (.pdb .xyz .extxyz .pt)';
+  return invalid(path, rule, format, 'use loadTrajectory or load');
 }
 
 function pick(list: Structure[], frame: number | undefined, file: string): Structure {
@@ -146,15 +145,7 @@ export function loadStructures(path: string): Structure[] {
   return withSource(path, (source) => {
     const format = detect(path, source);
     if (format === 'torch') return configurations(parseTorch(source), source.name);
-    if (format !== 'extxyz' && format !== 'xyz' && format !== 'pdb') {
-      return invalid(
-        path,
-        'must be a structure file (.pdb .xyz .extxyz .pt)',
-        format,
-        'use loadTrajectory or load',
-      );
-    }
-    const reader = openReader(format, source);
+    const reader = openReader(structureFormat(path, format), source);
     const out: Structure[] = [];
     for (let f = reader.next(); f; f = reader.next()) if (f.structure) out.push(f.structure);
     return out;

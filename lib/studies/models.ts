@@ -104,7 +104,11 @@ export function accuracyStudy(
   });
 }
 
-function forceErrors(got: Float64Array, truth: Float64Array): Measured {
+/** How far forces are off: relative over all components, the largest component (eV/Å), and the size of `truth` (eV/Å). */
+export function forceErrors(
+  got: Float64Array,
+  truth: Float64Array,
+): { forceError: number; maxForceError: number; forceNorm: number } {
   let [difference, size, worst] = [0, 0, 0];
   for (let i = 0; i < truth.length; i++) {
     const d = got[i]! - truth[i]!;

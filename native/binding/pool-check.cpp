@@ -8,7 +8,7 @@
 #include "core/buffer.h"
 #include "core/parallel.h"
 
-// A loop over the thread pool whose answer is known, for tests of the pool and for `mdlab doctor`.
+// A loop over the thread pool whose answer is known, for tests of the pool.
 namespace mdlab::binding {
 namespace {
 

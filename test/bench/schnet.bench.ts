@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { evaluate } from '../../lib/models/potential.js';
 import type { Schnet, SchnetOptions } from '../../lib/models/schnet.js';
 import type { SchnetConfig } from '../../lib/models/schnet-config.js';
-import { randomSchnet } from '../../lib/models/schnet-random.js';
+import { defaultSchnetConfig, randomSchnet } from '../../lib/models/schnet-random.js';
 import { native } from '../../lib/native.js';
 import { globule, jittered } from '../models/schnet-cases.js';
 import { relativeError } from '../tools.js';
@@ -19,16 +19,7 @@ const { values } = parseArgs({
 });
 const replicas = values.smoke ? 1 : Number(values.replicas);
 const repeats = values.smoke ? 2 : Number(values.repeats);
-const config: SchnetConfig = {
-  hidden: 128,
-  filters: 128,
-  blocks: 4,
-  types: 25,
-  activation: 'tanh',
-  head: [128, 64],
-  rbf: { type: 'gaussian', count: 64 },
-  cutoff: { lower: 0, upper: 15 },
-};
+const config: SchnetConfig = { ...defaultSchnetConfig, rbf: { type: 'gaussian', count: 64 } };
 const [F, K, L, H] = [config.filters, config.rbf.count, config.blocks, config.hidden];
 const atoms = 269 * replicas;
 const systems = jittered(globule(269, 14, 1), replicas, 0.1, 2);
