@@ -1,0 +1,50 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "cuda/device.h"
+#include "models/potential.h"
+#include "neighbors/verlet-list-on-device.h"
+#include "system/batch-on-device.h"
+
+namespace mdlab {
+
+// A potential that computes on a GPU. As a Potential it takes host arrays and builds its own list
+// (the one given is ignored); inside a run on the device only prepare() and enqueue() are used.
+class DevicePotential : public Potential {
+ public:
+  explicit DevicePotential(cuda::Device& device);
+  ~DevicePotential() override;
+  cuda::Device& device() const { return device_; }
+
+  // Sizes workspaces for this batch and lists of up to `edges` directed pairs; may synchronise,
+  // compile and allocate. Called before enqueue() whenever the batch's shape, the list's capacity
+  // or what is wanted changes. Throws Error(ENOMEM) naming asked and free.
+  virtual void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges,
+                       bool forces, bool virial) = 0;
+  // Whether enqueue() reads a neighbour list for this batch (small systems may take all pairs).
+  virtual bool needsList(const DeviceBatch& batch) const = 0;
+  // Enqueues one evaluation that adds to `out`: capturable, no synchronisation, own rows in fixed
+  // order (no float atomics), so two runs give the same bits.
+  virtual void enqueue(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView* list,
+                       const DeviceEvaluation& out) = 0;
+  // Throws Error(EINVALID) where a type, box or size does not fit this potential.
+  virtual void checkBatch(const Batch& batch) const = 0;
+
+  void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) final;
+  // Seconds of the list's build within the last evaluate().
+  double listSeconds() const { return listSeconds_; }
+  std::int64_t edges() const { return edges_; }
+
+ private:
+  cuda::Device& device_;
+  double listSeconds_ = 0;
+  std::int64_t edges_ = 0;
+  struct Host;
+  std::unique_ptr<Host> host_;
+};
+
+// Terms that all compute on one device, as one potential.
+std::shared_ptr<DevicePotential> sumOnDevice(std::vector<std::shared_ptr<DevicePotential>> terms);
+
+}  // namespace mdlab
