@@ -1,6 +1,7 @@
 /** The only file that touches the native addon: finds it, loads it once, and types what it exports. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MdlabError } from './errors.js';
@@ -106,6 +107,21 @@ export interface NativeDynamicsState {
   accepted: Float64Array;
 }
 
+/** A GPU as the driver describes it. */
+export interface NativeCudaDevice {
+  index: number;
+  name: string;
+  /** Compute capability, as `9.0`. */
+  capability: string;
+  multiprocessors: number;
+  /** Bytes. */
+  memory: number;
+  sharedPerBlock: number;
+  l2: number;
+  /** Newest CUDA the driver serves, as `13.0`. */
+  cuda: string;
+}
+
 /** What native/binding exports, one block per binding file. */
 export interface Addon {
   // core.cpp
@@ -117,6 +133,20 @@ export interface Addon {
   resetPeak(): void;
   philox(counter: Uint32Array, keyLow: number, keyHigh: number): Uint32Array;
   buildInfo(): { compiler: string; simd: string };
+
+  // cuda.cpp
+  /** Where the .cu files are, and where compiled kernels are kept. */
+  setCudaFolders(sources: string, cache: string): void;
+  /** What the driver lists. @throws ENOTFOUND where there is no driver or no device */
+  cudaDevices(): NativeCudaDevice[];
+  /** Bytes of this process's device arrays, their peak since the last reset, and the driver's view. */
+  cudaMemory(device: number): { bytes: number; peak: number; free: number; total: number };
+  resetCudaPeak(device: number): void;
+  nvrtcVersion(): string;
+  /** Compiles kernels of one .cu file, for instance for `sm_90`; needs no GPU. @throws ENOTFOUND, ECOMPILE */
+  cudaCompile(file: string, kernels: string[], architecture: string): { bytes: number; log: string };
+  /** 1000 squares computed there; with `crash` an illegal read, which loses the device's memory. */
+  cudaSelfTest(device: number, crash: boolean): Int32Array;
 
   // md.cpp
   createDynamics(
@@ -282,6 +312,9 @@ let loaded: Addon | undefined;
 
 /** The addon, loaded on first use. */
 export function native(): Addon {
-  loaded ??= createRequire(import.meta.url)(addonPath()) as Addon;
+  if (loaded) return loaded;
+  loaded = createRequire(import.meta.url)(addonPath()) as Addon;
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  loaded.setCudaFolders(join(root, 'native'), join(cache, 'mdlab', 'kernels'));
   return loaded;
 }

@@ -59,7 +59,7 @@ const libGraph = graph('lib', /\.ts$/, /(?:from|import\()\s*'(\.[^']+)'/g, (from
     .replaceAll('\\', '/')
     .replace(/\.js$/, '.ts'),
 );
-const nativeGraph = graph('native', /\.(h|cpp|cu)$/, /#include "([^"]+)"/g, (_, to) => to);
+const nativeGraph = graph('native', /\.(h|cpp|cu)$/, /^#include "([^"]+)"/gm, (_, to) => to);
 
 function upward(graphOf: Map<string, readonly string[]>, layers: string[][]): string[] {
   return [...graphOf].flatMap(([file, uses]) =>

@@ -48,6 +48,7 @@ struct BatchArguments {
 BatchArguments batchOf(const Napi::Object& object);
 
 // One function per binding file adds its exports; module.cpp lists them.
+void exportCuda(Napi::Env env, Napi::Object exports);
 void exportCore(Napi::Env env, Napi::Object exports);
 void exportMd(Napi::Env env, Napi::Object exports);
 void exportPoolCheck(Napi::Env env, Napi::Object exports);

@@ -4,6 +4,7 @@ namespace mdlab::binding {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportCore(env, exports);
+  exportCuda(env, exports);
   exportMd(env, exports);
   exportNeighbors(env, exports);
   exportPoolCheck(env, exports);

@@ -8,6 +8,7 @@ namespace mdlab::cuda {
 // per user.
 void setSourceFolder(const std::string& folder);
 void setCacheFolder(const std::string& folder);
+const std::string& sourceFolder();
 
 // Machine code for one architecture and the names its kernels were given.
 struct Cubin {

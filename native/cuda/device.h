@@ -1,8 +1,11 @@
 #pragma once
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -31,49 +34,63 @@ class Device {
   // that is not there, Error(ENOTFOUND) without a driver.
   static Device& open(int index);
   const DeviceInfo& info() const { return info_; }
-  // Makes the device's context current on the calling thread. Every entry from JavaScript or a
-  // fresh thread calls it first; a lost context (sticky error) is retained anew here once all that
-  // lived in it is gone.
-  void use() const;
-  // Counts how often the context was lost: what was made under another epoch is dead.
+  // "sm_90".
+  std::string architecture() const;
+  // Makes the device's context current on the calling thread; a lost context is made anew first.
+  // Stream's constructor and synchronize() call it; every entry on a fresh thread must.
+  void use();
+  // Counts how often contexts were lost: what was made under another epoch is dead.
   std::uint64_t epoch() const;
   // Bytes held by DeviceBuffers of this device, and their peak since the last reset.
-  std::size_t bytes() const;
-  std::size_t peakBytes() const;
-  void resetPeak();
-  // As the driver tells it, all processes together.
-  std::pair<std::size_t, std::size_t> freeAndTotal() const;
-  // Gives the pool's unused memory back to the driver.
-  void trim() const;
+  std::size_t bytes() const { return held_; }
+  std::size_t peakBytes() const { return peak_; }
+  void resetPeak() { peak_ = held_.load(); }
+  // As the driver tells it, all processes together; unused pool memory counts as free.
+  std::pair<std::size_t, std::size_t> freeAndTotal();
 
   explicit Device(int index);
 
  private:
-  friend class Stream;
-  friend void* allocateOnDevice(class Stream&, std::size_t count, std::size_t size);
-  friend void freeOnDevice(Device&, void*, std::size_t bytes) noexcept;
-  struct State;
+  friend struct StreamState;
+  void retain();
   DeviceInfo info_;
-  std::shared_ptr<State> state_;
+  int ordinal_ = 0;
+  ContextHandle* context_ = nullptr;
+  MemoryPoolHandle* pool_ = nullptr;
+  std::uint64_t contextEpoch_ = 0;
+  std::atomic<std::size_t> held_{0}, peak_{0};
+  std::mutex mutex_;
+};
+
+// A stream and what its buffers need to be freed; lives as long as the last of them.
+struct StreamState {
+  explicit StreamState(Device& device);
+  ~StreamState();
+  // Throws Error(ENOMEM) naming asked, held and free.
+  void* allocate(std::size_t count, std::size_t size);
+  void release(void* memory, std::size_t bytes) noexcept;
+  Device& device;
+  StreamHandle* handle = nullptr;
+  std::uint64_t epoch = 0;
 };
 
 // An ordered queue of work on a device.
 class Stream {
  public:
-  explicit Stream(Device& device);
-  ~Stream();
+  explicit Stream(Device& device) : state_(std::make_shared<StreamState>(device)) {}
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
-  Device& device() const { return device_; }
-  StreamHandle* handle() const { return handle_; }
+  Device& device() const { return state_->device; }
+  // Throws Error(EDEVICE) when the device was lost since the stream was made.
+  StreamHandle* handle() const;
   // Waits for all work; throws what went wrong in it.
   void synchronize() const;
-  // Waits while polling the cancel flags; Cancelled is thrown only after the work has ended.
-  void synchronizeUnlessCancelled() const;
+  // Makes the device's context current on this thread.
+  void use() const { device().use(); }
+  const std::shared_ptr<StreamState>& state() const { return state_; }
 
  private:
-  Device& device_;
-  StreamHandle* handle_ = nullptr;
+  std::shared_ptr<StreamState> state_;
 };
 
 // Time between two points of a stream.
@@ -92,30 +109,28 @@ class Timer {
   EventHandle *start_ = nullptr, *stop_ = nullptr;
 };
 
-void* allocateOnDevice(Stream& stream, std::size_t count, std::size_t size);
-void freeOnDevice(Device& device, void* memory, std::size_t bytes) noexcept;
 void copyToDevice(Stream& stream, void* to, const void* from, std::size_t bytes);
 void copyFromDevice(Stream& stream, void* to, const void* from, std::size_t bytes);
 void copyOnDevice(Stream& stream, void* to, const void* from, std::size_t bytes);
 void zeroOnDevice(Stream& stream, void* to, std::size_t bytes);
 
-// An owned, counted array of trivial values on a device, from the stream-ordered pool. Contents
-// start undefined. Sizes change outside captures only.
+// An owned, counted array of trivial values on a device, from the stream-ordered pool: it belongs
+// to the stream it was made with. Contents start undefined. Sizes change outside captures only.
 template <class T>
 class DeviceBuffer {
  public:
   DeviceBuffer() = default;
   DeviceBuffer(Stream& stream, std::size_t count)
-      : device_(&stream.device()),
-        data_(count ? static_cast<T*>(allocateOnDevice(stream, count, sizeof(T))) : nullptr),
+      : owner_(stream.state()),
+        data_(count ? static_cast<T*>(owner_->allocate(count, sizeof(T))) : nullptr),
         size_(count),
         capacity_(count) {}
   ~DeviceBuffer() {
-    if (data_) freeOnDevice(*device_, data_, capacity_ * sizeof(T));
+    if (data_) owner_->release(data_, capacity_ * sizeof(T));
   }
   DeviceBuffer(DeviceBuffer&& o) noexcept { *this = std::move(o); }
   DeviceBuffer& operator=(DeviceBuffer&& o) noexcept {
-    std::swap(device_, o.device_);
+    std::swap(owner_, o.owner_);
     std::swap(data_, o.data_);
     std::swap(size_, o.size_);
     std::swap(capacity_, o.capacity_);
@@ -138,7 +153,7 @@ class DeviceBuffer {
   void zero(Stream& stream) const { zeroOnDevice(stream, data_, bytes()); }
   // Copies are ordered with the stream. Pageable host memory: upload returns when `from` may be
   // reused; download returns when the values have arrived.
-  void upload(Stream& stream, std::span<const T> from) {
+  void upload(Stream& stream, std::span<const std::type_identity_t<T>> from) {
     reset(stream, from.size());
     copyToDevice(stream, data_, from.data(), from.size_bytes());
   }
@@ -147,7 +162,7 @@ class DeviceBuffer {
   }
 
  private:
-  Device* device_ = nullptr;
+  std::shared_ptr<StreamState> owner_;
   T* data_ = nullptr;
   std::size_t size_ = 0, capacity_ = 0;
 };
@@ -162,6 +177,8 @@ class Graph {
   Graph(Graph&& o) noexcept { *this = std::move(o); }
   Graph& operator=(Graph&& o) noexcept {
     std::swap(exec_, o.exec_);
+    std::swap(device_, o.device_);
+    std::swap(epoch_, o.epoch_);
     return *this;
   }
   explicit operator bool() const { return exec_ != nullptr; }
@@ -169,6 +186,8 @@ class Graph {
 
  private:
   GraphExecHandle* exec_ = nullptr;
+  Device* device_ = nullptr;
+  std::uint64_t epoch_ = 0;
 };
 
 }  // namespace mdlab::cuda

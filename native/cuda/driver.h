@@ -79,15 +79,17 @@ const Driver& driver();
 // after which the device's context is lost, Error(ECUDA) otherwise. `what` says what was being
 // done.
 void check(int result, const std::string& what);
+// Marks every context as lost, so that what lived in it is not used again; see Device::use().
+void contextLost();
 // True for the results after which no call on the context succeeds any more.
 bool isSticky(int result);
 
-// A shared library opened under the first of `names` that the loader, or one of the folders where
+// A shared library opened under the first of `names` (those of other platforms are skipped) that
+// the loader, or one of the folders where
 // CUDA's toolkit and its Python packages live, has. Throws Error(ENOTFOUND) naming all of them.
 class Library {
  public:
-  Library(const std::string& what, const std::vector<std::string>& names,
-          const std::string& remedy);
+  Library(const std::string& what, std::vector<std::string> names, const std::string& remedy);
   // Throws Error(ENOTFOUND) where the library is too old to have it.
   void* find(const char* symbol) const;
   const std::string& path() const { return path_; }

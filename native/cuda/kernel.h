@@ -17,6 +17,9 @@ struct Geometry {
   Dim3 grid, block;
   std::size_t sharedBytes = 0;  // dynamic shared memory; above 48 KiB the limit is raised for it
   unsigned cluster = 1;         // blocks of a cluster along x (sm_90 and later)
+  // Programmatic dependent launch (sm_90 and later): blocks may start while the kernel before
+  // drains, and must wait (griddepcontrol.wait) before they touch what it writes.
+  bool overlap = false;
 };
 
 // Blocks of `threads` for `count` items, at least one.

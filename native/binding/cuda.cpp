@@ -1,0 +1,103 @@
+#include "binding/binding.h"
+#include "cuda/compiler.h"
+#include "cuda/kernel.h"
+#include "cuda/self-test.h"
+
+namespace mdlab::binding {
+namespace {
+
+// setCudaFolders(sources, cache): where the .cu files are and where cubins are kept.
+Napi::Value jsSetFolders(const Napi::CallbackInfo& info) {
+  cuda::setSourceFolder(info[0].ToString());
+  cuda::setCacheFolder(info[1].ToString());
+  return info.Env().Undefined();
+}
+
+// cudaDevices() -> [{index, name, capability, …}]; throws where there is no driver.
+Napi::Value jsDevices(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  auto list = Napi::Array::New(env);
+  for (const cuda::DeviceInfo& d : cuda::devices()) {
+    auto o = Napi::Object::New(env);
+    o.Set("index", d.index);
+    o.Set("name", d.name);
+    o.Set("capability", std::to_string(d.major) + "." + std::to_string(d.minor));
+    o.Set("multiprocessors", d.multiprocessors);
+    o.Set("memory", static_cast<double>(d.memory));
+    o.Set("sharedPerBlock", static_cast<double>(d.sharedPerBlock));
+    o.Set("l2", static_cast<double>(d.l2));
+    o.Set("cuda", std::to_string(d.driverVersion / 1000) + "." +
+                      std::to_string(d.driverVersion % 1000 / 10));
+    list.Set(static_cast<std::uint32_t>(d.index), o);
+  }
+  return list;
+}
+
+cuda::Device& deviceOf(const Napi::Value& index) {
+  return cuda::Device::open(index.ToNumber().Int32Value());
+}
+
+// cudaMemory(index) -> {bytes, peak, free, total}
+Napi::Value jsMemory(const Napi::CallbackInfo& info) {
+  auto& device = deviceOf(info[0]);
+  const auto [free, total] = device.freeAndTotal();
+  auto o = Napi::Object::New(info.Env());
+  o.Set("bytes", static_cast<double>(device.bytes()));
+  o.Set("peak", static_cast<double>(device.peakBytes()));
+  o.Set("free", static_cast<double>(free));
+  o.Set("total", static_cast<double>(total));
+  return o;
+}
+
+Napi::Value jsResetPeak(const Napi::CallbackInfo& info) {
+  deviceOf(info[0]).resetPeak();
+  return info.Env().Undefined();
+}
+
+Napi::Value jsNvrtcVersion(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), cuda::nvrtcVersion());
+}
+
+// cudaCompile(file, kernels[], architecture) -> {bytes, log}
+Napi::Value jsCompile(const Napi::CallbackInfo& info) {
+  std::vector<std::string> kernels;
+  const auto list = info[1].As<Napi::Array>();
+  for (std::uint32_t k = 0; k < list.Length(); ++k) kernels.push_back(list.Get(k).ToString());
+  const cuda::Cubin cubin = cuda::compile(info[0].ToString(), kernels, info[2].ToString());
+  auto o = Napi::Object::New(info.Env());
+  o.Set("bytes", static_cast<double>(cubin.image.size()));
+  o.Set("log", cubin.log);
+  return o;
+}
+
+// cudaSelfTest(index, crash) -> 1000 squares computed on the device. With `crash` the kernel reads
+// an address that is nobody's, which loses the device's context: what comes after must live on.
+Napi::Value jsSelfTest(const Napi::CallbackInfo& info) {
+  auto& device = deviceOf(info[0]);
+  cuda::Stream stream(device);
+  const cuda::KernelModule module(device, "cuda/self-test.cu", {"mdlab::selfTest"});
+  const cuda::DeviceBuffer<int> values(stream, 1000);
+  const SelfTestArguments arguments{values.data(), 1000, info[1].ToBoolean() ? 1 : 0};
+  cuda::launch(stream, module.kernel<SelfTestArguments>("mdlab::selfTest"),
+               {cuda::blocksFor(1000, 128), {128}}, arguments);
+  auto out = Napi::Int32Array::New(info.Env(), values.size());
+  values.download(stream, {out.Data(), out.ElementLength()});
+  return out;
+}
+
+}  // namespace
+
+void exportCuda(Napi::Env env, Napi::Object exports) {
+  const auto add = [&]<Napi::Value (*body)(const Napi::CallbackInfo&)>(const char* name) {
+    exports.Set(name, Napi::Function::New<Guarded<body>>(env, name));
+  };
+  add.operator()<jsSetFolders>("setCudaFolders");
+  add.operator()<jsDevices>("cudaDevices");
+  add.operator()<jsMemory>("cudaMemory");
+  add.operator()<jsResetPeak>("resetCudaPeak");
+  add.operator()<jsNvrtcVersion>("nvrtcVersion");
+  add.operator()<jsCompile>("cudaCompile");
+  add.operator()<jsSelfTest>("cudaSelfTest");
+}
+
+}  // namespace mdlab::binding

@@ -1,0 +1,246 @@
+#include "cuda/device.h"
+
+#include "core/error.h"
+
+namespace mdlab::cuda {
+namespace {
+
+// Attributes as NVIDIA's CUDA Driver API reference numbers them.
+enum Attribute : int {
+  multiprocessorCount = 16,
+  l2CacheSize = 38,
+  capabilityMajor = 75,
+  capabilityMinor = 76,
+  sharedPerBlockOptIn = 97,
+};
+constexpr int poolReleaseThreshold = 4;
+constexpr int captureThreadLocal = 1;
+
+std::atomic<std::uint64_t> lost{0};
+
+DeviceInfo describe(int index) {
+  const Driver& d = driver();
+  DeviceInfo info;
+  info.index = index;
+  int ordinal = 0;
+  check(d.deviceGet(&ordinal, index), "device");
+  char name[128] = {};
+  check(d.deviceGetName(name, sizeof name, ordinal), "device name");
+  info.name = name;
+  const auto attribute = [&](Attribute a) {
+    int value = 0;
+    check(d.deviceGetAttribute(&value, a, ordinal), "device attribute");
+    return value;
+  };
+  info.major = attribute(capabilityMajor);
+  info.minor = attribute(capabilityMinor);
+  info.multiprocessors = attribute(multiprocessorCount);
+  info.sharedPerBlock = static_cast<std::size_t>(attribute(sharedPerBlockOptIn));
+  info.l2 = static_cast<std::size_t>(attribute(l2CacheSize));
+  check(d.deviceTotalMem(&info.memory, ordinal), "device memory");
+  check(d.driverGetVersion(&info.driverVersion), "driver version");
+  return info;
+}
+
+}  // namespace
+
+void contextLost() { ++lost; }
+
+std::vector<DeviceInfo> devices() {
+  int count = 0;
+  check(driver().deviceGetCount(&count), "devices");
+  std::vector<DeviceInfo> list;
+  for (int k = 0; k < count; ++k) list.push_back(describe(k));
+  return list;
+}
+
+Device& Device::open(int index) {
+  static std::mutex mutex;
+  static std::vector<std::unique_ptr<Device>> opened;
+  const std::lock_guard lock(mutex);
+  int count = 0;
+  check(driver().deviceGetCount(&count), "devices");
+  if (index < 0 || index >= count)
+    invalid("device: must be 0.." + std::to_string(count - 1) + ", received " +
+            std::to_string(index));
+  opened.resize(static_cast<std::size_t>(count));
+  auto& slot = opened[static_cast<std::size_t>(index)];
+  if (!slot) slot = std::make_unique<Device>(index);
+  slot->use();
+  return *slot;
+}
+
+Device::Device(int index) : info_(describe(index)) {
+  check(driver().deviceGet(&ordinal_, index), "device");
+  if (info_.major < 8)
+    invalid("device " + info_.name + ": compute capability must be at least 8.0, received " +
+            std::to_string(info_.major) + "." + std::to_string(info_.minor) +
+            "; choose backend 'cpu'");
+  contextEpoch_ = lost;
+  retain();
+}
+
+void Device::retain() {
+  const Driver& d = driver();
+  check(d.devicePrimaryCtxRetain(&context_, ordinal_), "device context");
+  check(d.ctxSetCurrent(context_), "device context");
+  check(d.deviceGetDefaultMemPool(&pool_, ordinal_), "device memory pool");
+  // Freed memory stays in the pool: steps of a run must not wait for the operating system.
+  std::uint64_t keep = ~std::uint64_t{0};
+  check(d.memPoolSetAttribute(pool_, poolReleaseThreshold, &keep), "device memory pool");
+}
+
+std::string Device::architecture() const {
+  return "sm_" + std::to_string(info_.major) + std::to_string(info_.minor);
+}
+
+std::uint64_t Device::epoch() const { return lost; }
+
+void Device::use() {
+  const std::lock_guard lock(mutex_);
+  if (contextEpoch_ != lost) {
+    contextEpoch_ = lost;
+    held_ = 0;
+    check(driver().devicePrimaryCtxReset(ordinal_), "device reset");
+    retain();
+  }
+  check(driver().ctxSetCurrent(context_), "device context");
+}
+
+std::pair<std::size_t, std::size_t> Device::freeAndTotal() {
+  use();
+  check(driver().memPoolTrimTo(pool_, 0), "device memory pool");
+  std::size_t free = 0, total = 0;
+  check(driver().memGetInfo(&free, &total), "device memory");
+  return {free, total};
+}
+
+StreamState::StreamState(Device& of) : device(of) {
+  device.use();
+  epoch = device.epoch();
+  constexpr unsigned nonBlocking = 1;
+  check(driver().streamCreate(&handle, nonBlocking), "stream");
+}
+
+StreamState::~StreamState() {
+  if (epoch == device.epoch()) driver().streamDestroy(handle);
+}
+
+void* StreamState::allocate(std::size_t count, std::size_t size) {
+  device.use();
+  const std::size_t bytes = count * size;
+  DevicePointer address = 0;
+  int result = driver().memAllocAsync(&address, bytes, handle);
+  if (result != 0 && !isSticky(result)) {
+    // The pool may hold what other streams freed: give it back and ask once more.
+    driver().streamSynchronize(handle);
+    device.freeAndTotal();
+    result = driver().memAllocAsync(&address, bytes, handle);
+  }
+  if (result != 0 && !isSticky(result)) {
+    const auto [free, total] = device.freeAndTotal();
+    throw Error("ENOMEM", "device memory: asked for " + std::to_string(bytes) + " bytes on " +
+                              device.info().name + " with " + std::to_string(device.held_.load()) +
+                              " held and " + std::to_string(free) + " of " + std::to_string(total) +
+                              " free; use fewer replicas or atoms, or another pipeline");
+  }
+  check(result, "device memory");
+  const std::size_t now = device.held_.fetch_add(bytes) + bytes;
+  std::size_t seen = device.peak_;
+  while (now > seen && !device.peak_.compare_exchange_weak(seen, now)) {
+  }
+  return reinterpret_cast<void*>(address);
+}
+
+void StreamState::release(void* memory, std::size_t bytes) noexcept {
+  if (epoch != device.epoch()) return;  // died with its context
+  try {
+    device.use();
+  } catch (const Error&) {
+    return;
+  }
+  driver().memFreeAsync(reinterpret_cast<DevicePointer>(memory), handle);
+  device.held_.fetch_sub(bytes);
+}
+
+StreamHandle* Stream::handle() const {
+  if (state_->epoch != device().epoch())
+    throw Error("EDEVICE",
+                "device " + device().info().name +
+                    ": was lost by an earlier error, with all that lived in its memory; make the "
+                    "model and the run again, from the last checkpoint");
+  return state_->handle;
+}
+
+void Stream::synchronize() const {
+  check(driver().streamSynchronize(handle()), "work on " + device().info().name);
+}
+
+Timer::Timer(Stream& stream) : stream_(stream) {
+  check(driver().eventCreate(&start_, 0), "event");
+  check(driver().eventCreate(&stop_, 0), "event");
+}
+Timer::~Timer() {
+  if (stream_.state()->epoch != stream_.device().epoch()) return;
+  driver().eventDestroy(start_);
+  driver().eventDestroy(stop_);
+}
+void Timer::start() { check(driver().eventRecord(start_, stream_.handle()), "event"); }
+void Timer::stop() { check(driver().eventRecord(stop_, stream_.handle()), "event"); }
+double Timer::seconds() const {
+  check(driver().eventSynchronize(stop_), "work on " + stream_.device().info().name);
+  float milliseconds = 0;
+  check(driver().eventElapsedTime(&milliseconds, start_, stop_), "event");
+  return 1e-3 * static_cast<double>(milliseconds);
+}
+
+namespace {
+DevicePointer addressOf(const void* p) { return reinterpret_cast<DevicePointer>(p); }
+}  // namespace
+
+void copyToDevice(Stream& stream, void* to, const void* from, std::size_t bytes) {
+  if (bytes)
+    check(driver().memcpyHtoDAsync(addressOf(to), from, bytes, stream.handle()), "copy to device");
+}
+void copyFromDevice(Stream& stream, void* to, const void* from, std::size_t bytes) {
+  if (!bytes) return;
+  check(driver().memcpyDtoHAsync(to, addressOf(from), bytes, stream.handle()), "copy from device");
+  stream.synchronize();
+}
+void copyOnDevice(Stream& stream, void* to, const void* from, std::size_t bytes) {
+  if (bytes)
+    check(driver().memcpyDtoDAsync(addressOf(to), addressOf(from), bytes, stream.handle()),
+          "copy on device");
+}
+void zeroOnDevice(Stream& stream, void* to, std::size_t bytes) {
+  if (bytes) check(driver().memsetD8Async(addressOf(to), 0, bytes, stream.handle()), "zero");
+}
+
+Graph::Graph(Stream& stream, const std::function<void()>& body) {
+  const Driver& d = driver();
+  check(d.streamBeginCapture(stream.handle(), captureThreadLocal), "graph capture");
+  GraphHandle* graph = nullptr;
+  try {
+    body();
+  } catch (...) {
+    d.streamEndCapture(stream.handle(), &graph);
+    if (graph) d.graphDestroy(graph);
+    throw;
+  }
+  check(d.streamEndCapture(stream.handle(), &graph), "graph capture");
+  const int result = d.graphInstantiate(&exec_, graph, 0);
+  d.graphDestroy(graph);
+  check(result, "graph");
+  epoch_ = stream.device().epoch();
+  device_ = &stream.device();
+}
+
+Graph::~Graph() {
+  if (exec_ && epoch_ == device_->epoch()) driver().graphExecDestroy(exec_);
+}
+
+void Graph::launch(Stream& stream) const {
+  check(driver().graphLaunch(exec_, stream.handle()), "graph launch");
+}
+
+}  // namespace mdlab::cuda

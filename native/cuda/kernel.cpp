@@ -1,0 +1,102 @@
+#include "cuda/kernel.h"
+
+#include "core/error.h"
+#include "cuda/compiler.h"
+
+namespace mdlab::cuda {
+namespace {
+
+constexpr int maxDynamicShared = 8;  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+constexpr std::size_t sharedWithoutAsking = 48 * 1024;
+
+// CUlaunchAttribute and CUlaunchConfig as the driver lays them out.
+struct LaunchAttribute {
+  int id;
+  int pad;
+  union {
+    char bytes[64];
+    unsigned cluster[3];
+    int overlap;
+  } value;
+};
+constexpr int clusterDimension = 4, programmaticSerialization = 6;
+
+struct LaunchConfig {
+  unsigned grid[3], block[3];
+  unsigned sharedBytes;
+  StreamHandle* stream;
+  LaunchAttribute* attributes;
+  unsigned attributeCount;
+};
+
+void allowShared(FunctionHandle* function, std::size_t bytes) {
+  if (bytes > sharedWithoutAsking)
+    check(driver().funcSetAttribute(function, maxDynamicShared, static_cast<int>(bytes)),
+          "kernel: " + std::to_string(bytes) + " bytes of shared memory");
+}
+
+}  // namespace
+
+KernelModule::KernelModule(Device& device, const std::string& file,
+                           const std::vector<std::string>& kernels)
+    : device_(&device) {
+  const Cubin cubin = compile(file, kernels, device.architecture());
+  device.use();
+  epoch_ = device.epoch();
+  check(driver().moduleLoadData(&module_, cubin.image.data()), "kernels of " + file);
+  for (std::size_t k = 0; k < kernels.size(); ++k)
+    check(driver().moduleGetFunction(&functions_[kernels[k]], module_, cubin.names[k].c_str()),
+          "kernel " + kernels[k]);
+}
+
+KernelModule::~KernelModule() {
+  if (!module_ || epoch_ != device_->epoch()) return;
+  try {
+    device_->use();
+  } catch (const Error&) {
+    return;
+  }
+  driver().moduleUnload(module_);
+}
+
+FunctionHandle* KernelModule::function(const std::string& name) const {
+  const auto found = functions_.find(name);
+  if (found == functions_.end()) invalid("kernel: " + name + " was not compiled");
+  return found->second;
+}
+
+void launchFunction(Stream& stream, FunctionHandle* function, const Geometry& g,
+                    const void* arguments) {
+  allowShared(function, g.sharedBytes);
+  LaunchAttribute attributes[2] = {};
+  unsigned count = 0;
+  const bool hopper = stream.device().info().major >= 9;
+  if (g.cluster > 1 && hopper) {
+    attributes[count].id = clusterDimension;
+    attributes[count].value.cluster[0] = g.cluster;
+    attributes[count].value.cluster[1] = attributes[count].value.cluster[2] = 1;
+    ++count;
+  }
+  if (g.overlap && hopper) {
+    attributes[count].id = programmaticSerialization;
+    attributes[count].value.overlap = 1;
+    ++count;
+  }
+  const LaunchConfig config{{g.grid.x, g.grid.y, g.grid.z},
+                            {g.block.x, g.block.y, g.block.z},
+                            static_cast<unsigned>(g.sharedBytes),
+                            stream.handle(),
+                            attributes,
+                            count};
+  void* parameters[] = {const_cast<void*>(arguments)};
+  check(driver().launchKernelEx(&config, function, parameters, nullptr), "kernel launch");
+}
+
+int activeBlocks(FunctionHandle* function, int threads, std::size_t sharedBytes) {
+  allowShared(function, sharedBytes);
+  int blocks = 0;
+  check(driver().occupancyMaxActiveBlocks(&blocks, function, threads, sharedBytes), "occupancy");
+  return blocks;
+}
+
+}  // namespace mdlab::cuda

@@ -1,0 +1,96 @@
+// The CUDA runtime: what it says where there is none, compiling without a GPU, and a device's life and death.
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { native } from '../../lib/native.js';
+import { root, skip } from '../tools.js';
+
+const n = native();
+const reasonOf = (call: () => unknown): string | undefined => {
+  try {
+    call();
+    return undefined;
+  } catch (error) {
+    assert.is((error as { code?: string }).code, 'ENOTFOUND');
+    return (error as Error).message;
+  }
+};
+const withoutDevice = reasonOf(() => n.cudaDevices());
+const withoutCompiler = reasonOf(() => n.nvrtcVersion());
+
+test('a missing driver or compiler says what was looked for and what to do', () => {
+  if (withoutDevice !== undefined) assert.match(withoutDevice, /^CUDA.*choose backend 'cpu'/s);
+  if (withoutCompiler !== undefined) assert.match(withoutCompiler, /libnvrtc\.so.*install/s);
+});
+
+const compiling = (name: string, body: (cache: string) => void): void => {
+  if (withoutCompiler !== undefined) skip(name, 'NVRTC is not on this machine');
+  else {
+    test(name, () => {
+      const cache = mkdtempSync(join(tmpdir(), 'mdlab-cubins-'));
+      n.setCudaFolders(join(root, 'native'), cache);
+      body(cache);
+    });
+  }
+};
+
+const compileSelfTest = (architecture = 'sm_90'): number =>
+  n.cudaCompile('cuda/self-test.cu', ['mdlab::selfTest'], architecture).bytes;
+
+compiling('a compiled kernel is kept, one file per architecture, and made again when damaged', (cache) => {
+  const bytes = compileSelfTest();
+  assert.ok(bytes > 1000);
+  const [file] = readdirSync(cache);
+  assert.is(readdirSync(cache).length, 1);
+  const path = join(cache, file!);
+  const whole = readFileSync(path);
+  const marked = Buffer.from(whole);
+  marked[marked.length - 1]! ^= 1;
+  for (const damaged of [whole.subarray(0, whole.length / 2), marked, Buffer.alloc(0)]) {
+    writeFileSync(path, damaged);
+    assert.is(compileSelfTest(), bytes);
+    assert.equal(readFileSync(path), whole);
+  }
+  compileSelfTest('sm_80');
+  assert.is(readdirSync(cache).length, 2);
+});
+
+compiling('compile errors carry the compiler’s words', () => {
+  assert.throws(
+    () => n.cudaCompile('cuda/self-test.cu', ['mdlab::absent'], 'sm_90'),
+    (error: { code: string; message: string }) =>
+      error.code === 'ECOMPILE' && /self-test\.cu.*absent/s.test(error.message),
+  );
+  assert.throws(
+    () => compileSelfTest('sm_999'),
+    (error: { code: string; message: string }) =>
+      error.code === 'EUNSUPPORTED' && /sm_90/.test(error.message),
+  );
+  assert.throws(
+    () => n.cudaCompile('cuda/absent.cu', ['x'], 'sm_90'),
+    (error: { code: string }) => error.code === 'ENOTFOUND',
+  );
+});
+
+if (withoutDevice !== undefined) skip('a device computes, is lost, and comes back', 'no CUDA device');
+else {
+  test('a device computes, is lost, and comes back', () => {
+    const squares = Int32Array.from({ length: 1000 }, (_, i) => i * i);
+    assert.equal(n.cudaSelfTest(0, false), squares);
+    const held = n.cudaMemory(0).bytes;
+    assert.throws(
+      () => n.cudaSelfTest(0, true),
+      (error: { code: string }) => error.code === 'EDEVICE',
+    );
+    assert.equal(n.cudaSelfTest(0, false), squares);
+    assert.ok(n.cudaMemory(0).bytes <= held);
+    assert.throws(
+      () => n.cudaSelfTest(99, false),
+      (error: { code: string }) => error.code === 'EINVALID',
+    );
+  });
+}
+
+test.run();
