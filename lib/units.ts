@@ -6,6 +6,9 @@
 /** Boltzmann constant, eV/K (exact in the 2019 SI). */
 export const boltzmann: number = 8.617333262145179e-5;
 
+/** e²/4πε₀: energy of two unit charges 1 Å apart, eV Å. */
+export const coulomb: number = 14.399645478456;
+
 /** Acceleration of 1 amu under 1 eV/Å, in Å/fs². */
 export const accelerationPerForce: number = 9.648533215665327e-3;
 

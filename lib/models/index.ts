@@ -15,6 +15,7 @@ export {
   sum,
 } from './potential.js';
 export {
+  ashbaughHatch,
   fourierDihedrals,
   harmonicAngles,
   harmonicBonds,
@@ -31,6 +32,8 @@ export {
   priorsOfBatch,
   repulsion,
   restrictedAngles,
+  type Switch,
+  screenedCoulomb,
   termEnergies,
 } from './priors.js';
 export { type BackbonePriorOptions, backbonePriors } from './priors-backbone.js';
@@ -44,3 +47,4 @@ export {
 } from './schnet.js';
 export type { SchnetActivation, SchnetConfig, TensorMap } from './schnet-config.js';
 export { defaultSchnetConfig, type RandomSchnetOptions, randomSchnet } from './schnet-random.js';
+export { residueInteractions, type TeacherOptions, teacher } from './teacher.js';

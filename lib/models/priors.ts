@@ -11,7 +11,14 @@ import { type EnergyUnit, energyUnits } from '../units.js';
 import { Potential } from './potential.js';
 
 export type PriorCoordinate = 'distance' | 'cosine' | 'angle' | 'dihedral';
-export type PriorForm = 'harmonic' | 'polynomial' | 'repulsion' | 'fourier' | 'restricted';
+export type PriorForm =
+  | 'harmonic'
+  | 'polynomial'
+  | 'repulsion'
+  | 'fourier'
+  | 'restricted'
+  | 'ashbaughHatch'
+  | 'screenedCoulomb';
 
 /** One named term: a list of tuples of particles and the parameters of each. */
 export interface PriorTerm {
@@ -153,6 +160,57 @@ export function restrictedAngles(
   return priorTerm('cosine', 'restricted', { name: 'angles', ...options }, [
     ...columns,
     energy('v0', options.v0 ?? 0),
+  ]);
+}
+
+/** Å between which a pair energy is switched off, smoothly to the second derivative: [begins, ends]. */
+export type Switch = readonly [number, number];
+
+/** No switch: one that begins where nothing is. */
+const never: Switch = [1e9, 2e9];
+const switchColumns = ([on, off]: Switch): { values: PerTuple; energy: boolean; name: string }[] => [
+  plain('switch[0]', on),
+  plain('switch[1]', off),
+];
+
+/**
+ * Contacts of residues over a fixed list of pairs, u = 4ε ((σ/r)¹² − (σ/r)⁶): u + (1 − λ) ε up to the minimum 2^(1/6) σ
+ * and λ u beyond it, so that λ sets the depth and not the core (Ashbaugh and Hatch, J. Am. Chem. Soc. 130, 9536 (2008)).
+ * @example ashbaughHatch({ tuples: [0, 9], epsilon: 0.2, sigma: 6.2, lambda: 0.97, energyUnit: 'kcal/mol' })
+ */
+export function ashbaughHatch(
+  options: TermOptions & {
+    epsilon: PerTuple;
+    /** Å */ sigma: PerTuple;
+    /** 0: repulsive alone; 1: Lennard-Jones. */
+    lambda: PerTuple;
+    /** Default: none. */
+    switch?: Switch;
+  },
+): PriorTerm {
+  return priorTerm('distance', 'ashbaughHatch', { name: 'contacts', ...options }, [
+    energy('epsilon', options.epsilon),
+    plain('sigma', options.sigma),
+    plain('lambda', options.lambda),
+    ...switchColumns(options.switch ?? never),
+  ]);
+}
+
+/**
+ * Charges in salt water over a fixed list of pairs, A exp(−κ r) / r (Debye and Hückel): A = q_i q_j e² / 4πε₀ε_r.
+ * @param options.strength A, energy × Å
+ */
+export function screenedCoulomb(
+  options: TermOptions & {
+    strength: PerTuple;
+    /** 1/Å: the inverse of the screening length. */ kappa: PerTuple;
+    /** Default: none. */ switch?: Switch;
+  },
+): PriorTerm {
+  return priorTerm('distance', 'screenedCoulomb', { name: 'charges', ...options }, [
+    energy('strength', options.strength),
+    plain('kappa', options.kappa),
+    ...switchColumns(options.switch ?? never),
   ]);
 }
 

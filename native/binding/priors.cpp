@@ -27,7 +27,9 @@ BondedTerm termOf(const Napi::Object& o) {
                                   {"polynomial", BondedForm::polynomial},
                                   {"repulsion", BondedForm::repulsion},
                                   {"fourier", BondedForm::fourier},
-                                  {"restricted", BondedForm::restricted}},
+                                  {"restricted", BondedForm::restricted},
+                                  {"ashbaughHatch", BondedForm::ashbaughHatch},
+                                  {"screenedCoulomb", BondedForm::screenedCoulomb}},
                                  "bonded.form");
   const auto tuples = ints(o.Get("tuples"), "bonded.tuples");
   const auto parameters = doubles(o.Get("parameters"), "bonded.parameters");

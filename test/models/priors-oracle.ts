@@ -45,6 +45,15 @@ export function energyOf(term: PriorTerm, x: number, p: ArrayLike<number>): numb
       const [a, b, e, d, k, v0] = p as unknown as V3 & number[];
       return a! * x ** 4 + b! * x ** 3 + e! * x ** 2 + d! * x + k! / (1 - x * x) + v0!;
     }
+    case 'ashbaughHatch': {
+      const [epsilon, sigma, lambda, on, off] = Array.from(p) as [number, number, number, number, number];
+      const lj = 4 * epsilon * ((sigma / x) ** 12 - (sigma / x) ** 6);
+      return switchAt(x, on, off) * (x <= 2 ** (1 / 6) * sigma ? lj + (1 - lambda) * epsilon : lambda * lj);
+    }
+    case 'screenedCoulomb': {
+      const [strength, kappa, on, off] = Array.from(p) as [number, number, number, number];
+      return (switchAt(x, on, off) * strength * Math.exp(-kappa * x)) / x;
+    }
     case 'fourier': {
       const orders = (p.length - 1) / 2;
       let sum = p[0]!;
@@ -52,6 +61,11 @@ export function energyOf(term: PriorTerm, x: number, p: ArrayLike<number>): numb
       return sum;
     }
   }
+}
+
+function switchAt(x: number, on: number, off: number): number {
+  const t = Math.min(1, Math.max(0, (x - on) / (off - on)));
+  return 1 - 10 * t ** 3 + 15 * t ** 4 - 6 * t ** 5;
 }
 
 /** Energy of a whole term in an open system, eV. */

@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { evaluate, type MdlabError, makeBox, orthorhombic, Structure, sum } from '../../lib/index.js';
 import {
+  ashbaughHatch,
   fourierDihedrals,
   harmonicAngles,
   harmonicBonds,
@@ -13,6 +14,7 @@ import {
   priorsOfBatch,
   repulsion,
   restrictedAngles,
+  screenedCoulomb,
   termEnergies,
 } from '../../lib/models/priors.js';
 import { random, relativeError } from '../tools.js';
@@ -45,6 +47,28 @@ const every: PriorTerm[] = [
     coefficients: [0.1, -0.4, 0.3, 0.02],
   }),
   repulsion({ name: 'repulsion', tuples: pairsApart(n, run(2, 8), 3), sigma: 2.9, epsilon: 0.3 }),
+  ashbaughHatch({
+    name: 'contacts',
+    tuples: pairsApart(n, run(2, 8), 3),
+    epsilon: 0.3,
+    sigma: 3.4,
+    lambda: 0.7,
+  }),
+  ashbaughHatch({
+    name: 'switched contacts',
+    tuples: pairsApart(n, run(2, 8), 2),
+    epsilon: each(28, (t) => 0.1 + 0.01 * t),
+    sigma: each(28, (t) => 2.1 + 0.05 * t),
+    lambda: each(28, (t) => t / 28),
+    switch: [3, 8],
+  }),
+  screenedCoulomb({
+    name: 'charges',
+    tuples: pairsApart(n, run(2, 8), 2),
+    strength: each(28, (t) => 0.18 - 0.02 * t),
+    kappa: 0.1,
+    switch: [2.5, 9],
+  }),
   harmonicAngles({ name: 'cosines', tuples: run(3, 7), x0: -0.4, k: each(7, (t) => 2 + t) }),
   harmonicAngles({ name: 'angles', tuples: run(3, 7), x0: 2, k: 1.5, of: 'angle' }),
   polynomial({
@@ -288,6 +312,10 @@ test('what cannot be answered is an error that names the particles', () => {
   assert.throws(
     () => evaluate(priors(n + 1, []), s),
     /must have the 10 particles of its topology, received 9/,
+  );
+  assert.throws(
+    () => priors(n, [screenedCoulomb({ tuples: [0, 1], strength: 1, kappa: 0.1, switch: [9, 9] })]),
+    /bonded.charges.parameters\[0\]: the switch must begin before it ends/,
   );
   assert.throws(
     () => fourierDihedrals({ tuples: [], k1: [1], k2: [] }),

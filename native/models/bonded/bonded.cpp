@@ -12,6 +12,38 @@ namespace mdlab {
 namespace {
 using namespace bonded;
 
+bool fits(BondedForm form, std::size_t stride) {
+  switch (form) {
+    case BondedForm::harmonic:
+      return stride == 2;
+    case BondedForm::repulsion:
+      return stride == 1;
+    case BondedForm::restricted:
+      return stride == 6;
+    case BondedForm::fourier:
+      return stride % 2 == 1;
+    case BondedForm::ashbaughHatch:
+      return stride == 5;
+    case BondedForm::screenedCoulomb:
+      return stride == 4;
+    default:
+      return stride >= 1;
+  }
+}
+
+// The last two parameters of the forms that end smoothly.
+void checkSwitches(const BondedTerm& term, const std::string& where) {
+  if (term.form != BondedForm::ashbaughHatch && term.form != BondedForm::screenedCoulomb) return;
+  const std::size_t stride = term.stride();
+  for (std::size_t t = 0; t < term.count(); ++t) {
+    const double* end = &term.parameters[(t + 1) * stride];
+    if (!(end[-2] >= 0 && end[-2] < end[-1]))
+      invalid(where + ".parameters[" + std::to_string(t) +
+              "]: the switch must begin before it ends, received " + std::to_string(end[-2]) +
+              " to " + std::to_string(end[-1]) + " Å");
+  }
+}
+
 void check(const BondedTerm& term, std::int32_t atoms) {
   const std::string where = "bonded." + term.name;
   const std::size_t arity = term.arity(), count = term.count(), stride = term.stride();
@@ -19,16 +51,11 @@ void check(const BondedTerm& term, std::int32_t atoms) {
     invalid(where + ".tuples: must hold " + std::to_string(arity) + " particles each");
   if (term.parameters.size() != count * stride)
     invalid(where + ".parameters: must have equally many for each tuple");
-  const bool fits = count == 0                            ? true
-                    : term.form == BondedForm::harmonic   ? stride == 2
-                    : term.form == BondedForm::repulsion  ? stride == 1
-                    : term.form == BondedForm::restricted ? stride == 6
-                    : term.form == BondedForm::fourier    ? stride % 2 == 1
-                                                          : stride >= 1;
-  if (!fits)
+  if (count && !fits(term.form, stride))
     invalid(where + ".parameters: wrong number per tuple, received " + std::to_string(stride));
   for (double p : term.parameters)
     if (!std::isfinite(p)) invalid(where + ".parameters: must be finite");
+  checkSwitches(term, where);
   for (std::size_t t = 0; t < count; ++t) {
     for (std::size_t a = 0; a < arity; ++a) {
       const std::int32_t v = term.tuples[t * arity + a];

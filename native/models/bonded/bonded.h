@@ -19,6 +19,14 @@
 //                                                                                  a, b, e, d, k,
 //                                                                                  v0
 //
+//   distance only, both times the switch S(x) from x_on to x_off:
+//     ashbaughHatch    u + (1 − λ) ε up to 2^(1/6) σ, λ u beyond it; u = 4ε [(σ/x)¹² − (σ/x)⁶]
+//                                                                      ε, σ, λ, x_on, x_off
+//     screenedCoulomb  A exp(−κ x) / x                                 A (eV Å), κ, x_on, x_off
+//     S = 1 to x_on, 0 from x_off on, 1 − t³ (10 − 15 t + 6 t²) between, t = (x − x_on)/(x_off −
+//     x_on): two continuous derivatives. Ashbaugh and Hatch, J. Am. Chem. Soc. 130, 9536 (2008);
+//     its energy and force are continuous at the minimum 2^(1/6) σ, its curvature is where λ = 1.
+//
 // The dihedral is positive when, looking along j→k, l is turned clockwise from i (IUPAC; MDTraj's
 // and mlcg's sign). A harmonic dihedral takes the nearer way round; a polynomial one jumps at ±π.
 //
@@ -34,7 +42,15 @@ struct Workspace;
 }
 
 enum class BondedCoordinate { distance, cosine, angle, dihedral };
-enum class BondedForm { harmonic, polynomial, repulsion, fourier, restricted };
+enum class BondedForm {
+  harmonic,
+  polynomial,
+  repulsion,
+  fourier,
+  restricted,
+  ashbaughHatch,
+  screenedCoulomb
+};
 
 struct BondedTerm {
   std::string name;
@@ -59,7 +75,8 @@ struct BondedTopology {
 class Bonded : public Potential {
  public:
   // Throws Error(EINVALID) for an index outside the topology, a tuple naming a particle twice, a
-  // number of parameters that does not fit, or a parameter that is not finite.
+  // number of parameters that does not fit, a parameter that is not finite, or a switch that ends
+  // before it begins.
   Bonded(std::vector<BondedTopology> topologies, std::vector<std::int32_t> assignment);
   ~Bonded() override;
 

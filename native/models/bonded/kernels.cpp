@@ -73,6 +73,37 @@ struct Restricted {
   }
 };
 
+// The form times a switch from p[0] to p[1].
+inline Slope switched(Slope form, Lane x, const double* p) {
+  const Lane over = (x - p[0]) / (p[1] - p[0]);
+  const Lane t = over < 0.0 ? Lane{} : over > 1.0 ? broadcast(1) : over;
+  const Lane s = 1.0 - t * t * t * (10.0 - 15.0 * t + 6.0 * t * t);
+  const Lane slope = (-30.0 / (p[1] - p[0])) * (t * t * (1.0 - t) * (1.0 - t));
+  return {form.energy * s, form.derivative * s + form.energy * slope};
+}
+
+struct AshbaughHatch {
+  static Slope at(Lane x, const double* p, std::size_t) {
+    const double epsilon = p[0], sigma = p[1], lambda = p[2];
+    const Lane inverse = 1.0 / x, y = sigma * inverse, y2 = y * y, y6 = y2 * y2 * y2;
+    const Lane lj = 4.0 * epsilon * (y6 * y6 - y6);
+    const Lane slope = (-24.0 * epsilon) * (2.0 * y6 * y6 - y6) * inverse;
+    const auto core = y6 > 0.5;  // x < 2^(1/6) σ
+    return switched(
+        {core ? lj + (1.0 - lambda) * epsilon : lambda * lj, core ? slope : lambda * slope}, x,
+        p + 3);
+  }
+};
+
+struct ScreenedCoulomb {
+  static Slope at(Lane x, const double* p, std::size_t) {
+    const double kappa = p[1];
+    const Lane inverse = 1.0 / x;
+    const Lane energy = p[0] * inverse * perLane(x, [=](double r) { return std::exp(-kappa * r); });
+    return switched({energy, -energy * (kappa + inverse)}, x, p + 2);
+  }
+};
+
 template <class Form>
 void runDistance(const BondedTerm& term, std::size_t begin, std::size_t end, Workspace& ws) {
   const std::size_t stride = term.stride();
@@ -237,6 +268,9 @@ void runTerm(const BondedTerm& term, std::size_t begin, std::size_t end, Workspa
   if (is(C::distance, F::harmonic)) return runDistance<Harmonic>(term, begin, end, ws);
   if (is(C::distance, F::polynomial)) return runDistance<Polynomial>(term, begin, end, ws);
   if (is(C::distance, F::repulsion)) return runRepulsion(term, begin, end, ws);
+  if (is(C::distance, F::ashbaughHatch)) return runDistance<AshbaughHatch>(term, begin, end, ws);
+  if (is(C::distance, F::screenedCoulomb))
+    return runDistance<ScreenedCoulomb>(term, begin, end, ws);
   if (is(C::cosine, F::harmonic)) return runAngle<Harmonic, false>(term, begin, end, ws);
   if (is(C::cosine, F::polynomial)) return runAngle<Polynomial, false>(term, begin, end, ws);
   if (is(C::cosine, F::restricted)) return runAngle<Restricted, false>(term, begin, end, ws);
