@@ -1,6 +1,6 @@
 /** What a result depends on besides its parameters: machine, build, versions. Every row of a study carries it. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { native } from '../native.js';
@@ -67,6 +67,9 @@ function packageVersion(): string {
 }
 
 function commit(): string {
+  // Written by `npm run bundle`, whose folder is no checkout.
+  const bundled = `${root}build/commit`;
+  if (existsSync(bundled)) return readFileSync(bundled, 'utf8').trim();
   const git = (...args: string[]): string =>
     execFileSync('git', ['-C', root, ...args], {
       encoding: 'utf8',
