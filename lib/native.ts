@@ -143,6 +143,8 @@ export interface Addon {
   cudaMemory(device: number): { bytes: number; peak: number; free: number; total: number };
   resetCudaPeak(device: number): void;
   nvrtcVersion(): string;
+  /** CUDA's libraries: where each was opened, or why it was not. */
+  cudaLibraries(): { name: string; path?: string; why?: string }[];
   /** Compiles kernels of one .cu file, for instance for `sm_90`; needs no GPU. @throws ENOTFOUND, ECOMPILE */
   cudaCompile(file: string, kernels: string[], architecture: string): { bytes: number; log: string };
   /** 1000 squares computed there; with `crash` an illegal read, which loses the device's memory. */
@@ -225,10 +227,6 @@ export interface Addon {
     assignment: Int32Array | undefined,
   ): NativePotential;
   bondedTermEnergies(potential: NativePotential, batch: NativeBatch): Float64Array;
-
-  // libraries.cpp
-  /** Undefined when the shared library opens, else why not. */
-  openLibrary(name: string): string | undefined;
 
   // nn.cpp
   activation(name: string, x: Float32Array | Float64Array, slope: Float32Array | Float64Array): void;

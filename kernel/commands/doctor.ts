@@ -89,20 +89,38 @@ function addon(): Finding[] {
   }
 }
 
-/** Libraries a CUDA backend opens at run time. */
-const cudaLibraries = [
-  ['CUDA driver', 'libcuda.so.1', "NVIDIA's driver"],
-  ['NVRTC', 'libnvrtc.so', 'the CUDA toolkit'],
-  ['cuFFT', 'libcufft.so', 'the CUDA toolkit'],
-  ['cuBLASLt', 'libcublasLt.so', 'the CUDA toolkit'],
-  ['NCCL', 'libnccl.so.2', 'NCCL'],
-] as const;
-
+/** CUDA's libraries, and every GPU tried from source to result. */
 function cuda(): Finding[] {
-  return cudaLibraries.map(([name, file, from]) => {
-    const why = native().openLibrary(file);
-    return { name, text: why === undefined ? `${file} opens` : `not usable (${why}); it comes with ${from}` };
-  });
+  const libraries = native()
+    .cudaLibraries()
+    .map(({ name, path, why }) => {
+      // What the loader said of every name is for whoever asks for the library itself.
+      const short = why?.split('. The loader said:')[0]?.replace(/^[^:]*: /, '');
+      return { name, text: path ?? `not usable: ${short}` };
+    });
+  return [...libraries, ...gpus()];
+}
+
+function gpus(): Finding[] {
+  try {
+    return native()
+      .cudaDevices()
+      .map((d) => {
+        const name = `GPU ${d.index}`;
+        const gib = (d.memory / 2 ** 30).toFixed(0);
+        const text = `${d.name}, ${gib} GiB, compute capability ${d.capability}, driver for CUDA ${d.cuda}`;
+        try {
+          const right = native()
+            .cudaSelfTest(d.index, false)
+            .every((v, i) => v === i * i);
+          return { name, text: right ? text : `${text}; computes wrong results`, wrong: !right };
+        } catch (e) {
+          return { name, text: `${text}; not usable: ${(e as Error).message}`, wrong: true };
+        }
+      });
+  } catch {
+    return []; // the driver's line says why
+  }
 }
 
 function frontEnds(): Finding[] {

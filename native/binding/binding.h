@@ -58,6 +58,4 @@ void exportPriors(Napi::Env env, Napi::Object exports);
 void exportSchnet(Napi::Env env, Napi::Object exports);
 void exportNn(Napi::Env env, Napi::Object exports);
 
-void exportLibraries(Napi::Env env, Napi::Object exports);
-
 }  // namespace mdlab::binding

@@ -58,6 +58,31 @@ Napi::Value jsNvrtcVersion(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), cuda::nvrtcVersion());
 }
 
+// cudaLibraries() -> [{name, path} or {name, why}]: what can be opened here, and why not.
+Napi::Value jsLibraries(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  auto list = Napi::Array::New(env);
+  const auto add = [&](const char* name, const auto& open) {
+    auto o = Napi::Object::New(env);
+    o.Set("name", name);
+    try {
+      o.Set("path", open());
+    } catch (const Error& error) {
+      o.Set("why", error.what());
+    }
+    list.Set(list.Length(), o);
+  };
+  add("CUDA driver", [] {
+    cuda::driver();
+    return std::string("libcuda");
+  });
+  add("NVRTC", [] { return cuda::openNvrtc().path() + ", " + cuda::nvrtcVersion(); });
+  add("cuFFT", [] { return cuda::openCufft().path(); });
+  add("cuBLASLt", [] { return cuda::openCublasLt().path(); });
+  add("NCCL", [] { return cuda::openNccl().path(); });
+  return list;
+}
+
 // cudaCompile(file, kernels[], architecture) -> {bytes, log}
 Napi::Value jsCompile(const Napi::CallbackInfo& info) {
   std::vector<std::string> kernels;
@@ -96,6 +121,7 @@ void exportCuda(Napi::Env env, Napi::Object exports) {
   add.operator()<jsMemory>("cudaMemory");
   add.operator()<jsResetPeak>("resetCudaPeak");
   add.operator()<jsNvrtcVersion>("nvrtcVersion");
+  add.operator()<jsLibraries>("cudaLibraries");
   add.operator()<jsCompile>("cudaCompile");
   add.operator()<jsSelfTest>("cudaSelfTest");
 }

@@ -11,7 +11,6 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportPotential(env, exports);
   exportPriors(env, exports);
 
-  exportLibraries(env, exports);
   exportSchnet(env, exports);
   exportNn(env, exports);
   return exports;

@@ -42,11 +42,7 @@ struct Nvrtc {
 };
 
 Nvrtc load() {
-  const Library library(
-      "CUDA run-time compiler",
-      {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "nvrtc64_130_0.dll", "nvrtc64_120_0.dll"},
-      "install the CUDA toolkit, or Python's package nvidia-cuda-nvrtc with its lib folder in "
-      "LD_LIBRARY_PATH");
+  const Library library = openNvrtc();
   Nvrtc n{};
   const auto take = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(library.find(name));

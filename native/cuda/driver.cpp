@@ -180,6 +180,28 @@ void* Library::find(const char* symbol) const {
                                "; a newer version (CUDA 12 or later) has it");
 }
 
+Library openNvrtc() {
+  return {
+      "CUDA run-time compiler",
+      {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "nvrtc64_130_0.dll", "nvrtc64_120_0.dll"},
+      "install the CUDA toolkit, or Python's package nvidia-cuda-nvrtc with its lib folder in "
+      "LD_LIBRARY_PATH"};
+}
+Library openCufft() {
+  return {"cuFFT",
+          {"libcufft.so.12", "libcufft.so.11", "libcufft.so", "cufft64_12.dll", "cufft64_11.dll"},
+          "install the CUDA toolkit, or Python's package nvidia-cufft"};
+}
+Library openCublasLt() {
+  return {"cuBLASLt",
+          {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so", "cublasLt64_13.dll",
+           "cublasLt64_12.dll"},
+          "install the CUDA toolkit, or Python's package nvidia-cublas"};
+}
+Library openNccl() {
+  return {"NCCL", {"libnccl.so.2", "libnccl.so"}, "install NCCL, or Python's package nvidia-nccl"};
+}
+
 const Driver& driver() {
   static const Driver loaded = load();  // a failed load is tried again by the next call
   return loaded;

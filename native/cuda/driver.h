@@ -99,4 +99,10 @@ class Library {
   void* handle_ = nullptr;
 };
 
+// The libraries beside the driver, each under its names and with its remedy.
+Library openNvrtc();
+Library openCufft();
+Library openCublasLt();
+Library openNccl();
+
 }  // namespace mdlab::cuda
