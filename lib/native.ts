@@ -147,6 +147,8 @@ export interface Addon {
   cudaLibraries(): { name: string; path?: string; why?: string }[];
   /** Compiles kernels of one .cu file, for instance for `sm_90`; needs no GPU. @throws ENOTFOUND, ECOMPILE */
   cudaCompile(file: string, kernels: string[], architecture: string): { bytes: number; log: string };
+  /** Every .cu file with the kernels a representative model asks of it; a file may come more than once. */
+  cudaKernels(): { file: string; kernels: string[] }[];
   /** 1000 squares computed there; with `crash` an illegal read, which loses the device's memory. */
   cudaSelfTest(device: number, crash: boolean): Int32Array;
 

@@ -1,10 +1,13 @@
 #include "binding/binding.h"
 #include "cuda/compiler.h"
 #include "cuda/kernel.h"
+#include "cuda/listed-kernels.h"
 #include "cuda/self-test.h"
 
 namespace mdlab::binding {
 namespace {
+
+const cuda::ListedKernels selfTestKernels("cuda/self-test.cu", {"mdlab::selfTest"});
 
 // setCudaFolders(sources, cache): where the .cu files are and where cubins are kept.
 Napi::Value jsSetFolders(const Napi::CallbackInfo& info) {
@@ -95,6 +98,23 @@ Napi::Value jsCompile(const Napi::CallbackInfo& info) {
   return o;
 }
 
+// cudaKernels() -> [{file, kernels[]}]: every .cu file with the kernels a representative model
+// uses.
+Napi::Value jsKernels(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  auto list = Napi::Array::New(env);
+  for (const cuda::ListedKernels& l : cuda::listedKernels()) {
+    auto names = Napi::Array::New(env);
+    for (const std::string& kernel : l.kernels)
+      names.Set(names.Length(), Napi::String::New(env, kernel));
+    auto o = Napi::Object::New(env);
+    o.Set("file", l.file);
+    o.Set("kernels", names);
+    list.Set(list.Length(), o);
+  }
+  return list;
+}
+
 // cudaSelfTest(index, crash) -> 1000 squares computed on the device. With `crash` the kernel reads
 // an address that is nobody's, which loses the device's context: what comes after must live on.
 Napi::Value jsSelfTest(const Napi::CallbackInfo& info) {
@@ -123,6 +143,7 @@ void exportCuda(Napi::Env env, Napi::Object exports) {
   add.operator()<jsNvrtcVersion>("nvrtcVersion");
   add.operator()<jsLibraries>("cudaLibraries");
   add.operator()<jsCompile>("cudaCompile");
+  add.operator()<jsKernels>("cudaKernels");
   add.operator()<jsSelfTest>("cudaSelfTest");
 }
 

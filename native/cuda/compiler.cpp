@@ -43,6 +43,7 @@ struct Nvrtc {
 
 Nvrtc load() {
   const Library library = openNvrtc();
+  library.openBeside("libnvrtc-builtins.so");
   Nvrtc n{};
   const auto take = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(library.find(name));

@@ -174,6 +174,14 @@ Library::Library(const std::string& what, std::vector<std::string> names, const 
   }
 }
 
+void Library::openBeside(const std::string& prefix) const {
+  const fs::path folder = fs::path(path_).parent_path();
+  std::error_code ignored;
+  if (folder.empty()) return;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().filename().string().starts_with(prefix)) openLibrary(entry.path().string());
+}
+
 void* Library::find(const char* symbol) const {
   if (void* found = symbolOf(handle_, symbol)) return found;
   throw Error("ENOTFOUND", what_ + ": " + path_ + " lacks " + symbol +

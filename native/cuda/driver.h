@@ -93,6 +93,9 @@ class Library {
   // Throws Error(ENOTFOUND) where the library is too old to have it.
   void* find(const char* symbol) const;
   const std::string& path() const { return path_; }
+  // Opens the libraries beside this one whose names begin so, where it was found in a folder that
+  // the loader does not search: what it opens later by name is then there already.
+  void openBeside(const std::string& prefix) const;
 
  private:
   std::string what_, path_;
