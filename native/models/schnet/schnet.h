@@ -61,12 +61,30 @@ struct SchnetTechniques {
   bool weights16 = false;       // half-precision weights (scale per channel) and activations
 };
 
+// How the operands of the filter network's products are held on a device's tensor cores; sums are
+// single precision (32-bit integers for int8). `Channel`: a scale for every output.
+enum class SchnetOperands {
+  float32,  // as sums of two halves
+  tf32,
+  bfloat16,
+  float16,
+  float16Channel,
+  int8,
+  int8Channel
+};
+
 struct SchnetOptions {
   SchnetPipeline pipeline = SchnetPipeline::table;
-  SchnetTechniques techniques;   // on top of baseline
+  SchnetTechniques techniques;                        // on top of baseline
+  SchnetOperands operands = SchnetOperands::float32;  // of `flash` on a device
   bool envelopeGradient = true;  // false: as the published FlashSchNet code, forces are not −∇E
   double tolerance = 1e-5;       // of the table's value and slope, relative to their RMS
 };
+
+// The fourth technique is a choice of operands.
+inline SchnetOperands operandsOf(const SchnetOptions& options) {
+  return options.techniques.weights16 ? SchnetOperands::float16Channel : options.operands;
+}
 
 // Seconds spent in one named stage of the last evaluation.
 struct StageTime {

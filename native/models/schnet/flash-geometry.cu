@@ -1,0 +1,103 @@
+#include "models/schnet/edge-geometry.cuda.h"
+#include "models/schnet/flash.cuda.h"
+
+// The start and the end of a flash evaluation: which edges are inside the cutoff, and the forces
+// from their slopes. A warp per row, all sums in fixed order. Floor: the list and, per edge, 8
+// bytes written and 12 read.
+namespace mdlab {
+
+// Place among the warp's lanes that are `active`, and how many are.
+__device__ __forceinline__ int placeOf(bool active, int& count) {
+  const unsigned mask = __ballot_sync(~0u, active);
+  count = __popc(mask);
+  return __popc(mask & ((1u << (threadIdx.x & 31)) - 1));
+}
+
+__device__ __forceinline__ bool inside(double r, double lower, double upper) {
+  return r < upper && (lower <= 0 || r > lower);
+}
+
+__global__ void __launch_bounds__(256) flashGeometry(FlashGeometry a) {
+  const int i = (blockIdx.x * blockDim.x + threadIdx.x) >> 5, lane = threadIdx.x & 31;
+  if (i >= a.batch.atoms) return;
+  const int first = a.list.rowStart[i], last = a.list.rowStart[i + 1];
+  int filled = 0;
+  for (int e = first; e < last; e += 32) {
+    double d[3], r = 0;
+    const bool real = e + lane < last;
+    if (real) r = displacement(a.batch, a.list, a.unit, i, e + lane, d);
+    const bool active = real && inside(r, a.lower, a.upper);
+    int count;
+    const int at = first + filled + placeOf(active, count);
+    if (active) {
+      a.neighbor[at] = a.list.column[e + lane];
+      a.distance[at] = fminf(static_cast<float>(r), static_cast<float>(a.upper));
+    }
+    filled += count;
+  }
+  if (lane == 0) a.count[i] = filled;
+  // What reads whole rows finds edges without influence behind the active ones.
+  for (int e = first + filled + lane; e < last; e += 32) {
+    a.neighbor[e] = i;
+    a.distance[e] = static_cast<float>(a.upper);
+  }
+}
+
+__device__ __forceinline__ double sumOverWarp(double x) {
+#pragma unroll
+  for (int k = 16; k > 0; k /= 2) x += __shfl_xor_sync(~0u, x, k);
+  return x;
+}
+
+// f_i += Σ slope·d/r; W_i = −½ Σ slope·d⊗d/r, the other half coming from the pair's other row.
+__global__ void __launch_bounds__(256) flashForces(FlashForces a) {
+  const int i = (blockIdx.x * blockDim.x + threadIdx.x) >> 5, lane = threadIdx.x & 31;
+  if (i >= a.batch.atoms) return;
+  const int first = a.list.rowStart[i], last = a.list.rowStart[i + 1];
+  int filled = 0;
+  double f[3] = {}, w[6] = {};
+  for (int e = first; e < last; e += 32) {
+    double d[3] = {}, r = 0;
+    const bool real = e + lane < last;
+    if (real) r = displacement(a.batch, a.list, a.unit, i, e + lane, d);
+    const bool active = real && inside(r, a.lower, a.upper);
+    int count;
+    const int at = first + filled + placeOf(active, count);
+    filled += count;
+    if (!active) continue;  // rejoins at the next ballot
+    const double s = a.slope[at] / r;
+    const double x = s * d[0], y = s * d[1], z = s * d[2];
+    f[0] += x, f[1] += y, f[2] += z;
+    w[0] -= x * d[0], w[1] -= y * d[1], w[2] -= z * d[2];
+    w[3] -= x * d[1], w[4] -= x * d[2], w[5] -= y * d[2];
+  }
+  if (a.forces)
+#pragma unroll
+    for (int k = 0; k < 3; ++k) {
+      const double sum = sumOverWarp(f[k]);
+      if (lane == 0) a.forces[3LL * i + k] += sum * a.energyUnit * a.unit;
+    }
+  if (a.virial)
+#pragma unroll
+    for (int k = 0; k < 6; ++k) {
+      const double sum = sumOverWarp(w[k]);
+      if (lane == 0) a.virial[6LL * i + k] = 0.5 * sum * a.energyUnit;
+    }
+}
+
+// One warp per system: its atoms' virials, summed.
+__global__ void __launch_bounds__(32) flashVirial(FlashVirial a) {
+  const int system = blockIdx.x, lane = threadIdx.x;
+  double w[6] = {};
+  for (int i = a.offsets[system] + lane; i < a.offsets[system + 1]; i += 32)
+#pragma unroll
+    for (int k = 0; k < 6; ++k) w[k] += a.rows[6LL * i + k];
+#pragma unroll
+  for (int k = 0; k < 6; ++k) w[k] = sumOverWarp(w[k]);
+  if (lane != 0) return;
+  constexpr int place[9] = {0, 3, 4, 3, 1, 5, 4, 5, 2};
+#pragma unroll
+  for (int k = 0; k < 9; ++k) a.virial[9LL * system + k] += w[place[k]];
+}
+
+}  // namespace mdlab

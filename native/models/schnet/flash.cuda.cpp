@@ -1,0 +1,147 @@
+#include <algorithm>
+
+#include "core/error.h"
+#include "cuda/kernel.h"
+#include "cuda/listed-kernels.h"
+#include "models/schnet/flash-edges.h"
+#include "models/schnet/flash-filters.h"
+#include "models/schnet/interaction-on-device.h"
+
+namespace mdlab {
+namespace {
+
+constexpr int warpsPerBlock = 8;        // as in flash.cu
+constexpr int largestWidth = 256;       // filters or basis functions a warp's registers can carry
+constexpr std::size_t reserved = 1024;  // shared memory the system takes of each block
+
+constexpr const char* file = "models/schnet/flash.cu";
+
+std::vector<std::string> kernelNames(TileFormat format, int K, int F, Activation activation,
+                                     bool resident) {
+  std::string types = "<";
+  for (const int n : {static_cast<int>(format), K, F, static_cast<int>(activation)}) {
+    types += std::to_string(n);
+    types += ", ";
+  }
+  types += resident ? "false, false, true>" : "false, false, false>";
+  return {"mdlab::flashForward" + types, "mdlab::flashReverse" + types};
+}
+
+const cuda::ListedKernels listed[] = {
+    {file, kernelNames(TileFormat::split, 64, 128, Activation::tanh, true)},
+    {file, kernelNames(TileFormat::tf32, 64, 128, Activation::tanh, true)},
+    {file, kernelNames(TileFormat::bfloat16, 64, 64, Activation::silu, true)},
+    {file, kernelNames(TileFormat::half16, 128, 128, Activation::tanh, true)},
+    {file, kernelNames(TileFormat::int8, 32, 256, Activation::shiftedSoftplus, false)}};
+
+// The fused pipeline: techniques 1 to 3 together, nothing in memory per edge but j, r and dE/dr.
+class FlashOnDevice final : public InteractionOnDevice {
+ public:
+  FlashOnDevice(const SchnetConfig& config, const SchnetParameters& parameters,
+                const SchnetOptions& options)
+      : config_(config), options_(options), filters_(config, parameters, options), edges_(config_) {
+    if (filters_.filterStride() > largestWidth || filters_.basisStride() > largestWidth)
+      invalid("schnet.pipeline: 'flash' on a GPU takes up to " + std::to_string(largestWidth) +
+              " filters and basis functions, received " + std::to_string(config.filters) + " and " +
+              std::to_string(config.basis.count()) + "; use 'table'");
+  }
+
+  bool needsList(const DeviceBatch&) const override { return true; }
+
+  void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges,
+               bool gradient) override {
+    if (!forward_.function) compile(stream.device());
+    filters_.upload(stream);
+    edges_.prepare(stream, batch, edges, gradient);
+    const int most = (batch.atoms + warpsPerBlock - 1) / warpsPerBlock;
+    // A small batch is spread over all multiprocessors, a warp or two each.
+    grid_ = static_cast<unsigned>(
+        std::max(1, std::min(stream.device().info().multiprocessors, std::max(most, batch.atoms))));
+  }
+
+  void begin(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView* list) override {
+    edges_.begin(stream, batch, *list);
+    first_ = true;
+  }
+
+  void forward(cuda::Stream& stream, int block, const float* y, float* m) override {
+    FlashForward a{};
+    a.atoms = edges_.batch().atoms;
+    a.rowStart = edges_.rowStart();
+    a.count = edges_.count();
+    a.neighbor = edges_.neighbor();
+    a.distance = edges_.distance();
+    a.basis = filters_.basis();
+    a.network = filters_.network(block);
+    a.y = y;
+    a.m = m;
+    cuda::launch(stream, forward_, geometry(), a);
+  }
+
+  void reverse(cuda::Stream& stream, int block, const float* y, const float* gradM,
+               float* gradY) override {
+    FlashReverse a{};
+    a.atoms = edges_.batch().atoms;
+    a.rowStart = edges_.rowStart();
+    a.count = edges_.count();
+    a.neighbor = edges_.neighbor();
+    a.distance = edges_.distance();
+    a.basis = filters_.basis();
+    a.network = filters_.network(block);
+    a.y = y;
+    a.gradM = gradM;
+    a.gradY = gradY;
+    a.slope = edges_.slope();
+    a.add = !first_;
+    a.envelopeGradient = options_.envelopeGradient;
+    first_ = false;
+    cuda::launch(stream, reverse_, geometry(), a);
+  }
+
+  void finish(cuda::Stream& stream, const DeviceEvaluation& out) override {
+    edges_.finish(stream, out);
+  }
+
+  double estimate(double edges, double atoms) const override {
+    return FlashEdges::bytes(edges, atoms) + filters_.bytes();
+  }
+
+ private:
+  void compile(cuda::Device& device) {
+    const std::size_t vectors = sizeof(float) * (2 * filters_.basisStride() +
+                                                 (2 + warpsPerBlock) * filters_.filterStride());
+    const std::size_t limit = device.info().sharedPerBlock;
+    const bool resident = filters_.weightBytes() + vectors + reserved <= limit;
+    shared_ = vectors + (resident ? filters_.weightBytes() : 0);
+    const auto names = kernelNames(filters_.format(), filters_.basisStride(),
+                                   filters_.filterStride(), config_.activation, resident);
+    module_ = cuda::KernelModule(device, file, names);
+    forward_ = module_.kernel<FlashForward>(names[0]);
+    reverse_ = module_.kernel<FlashReverse>(names[1]);
+  }
+
+  cuda::Geometry geometry() const {
+    return {.grid = {grid_}, .block = {32 * warpsPerBlock}, .sharedBytes = shared_};
+  }
+
+  SchnetConfig config_;
+  SchnetOptions options_;
+  FlashFilters filters_;
+  FlashEdges edges_;
+  cuda::KernelModule module_;
+  cuda::Kernel<FlashForward> forward_;
+  cuda::Kernel<FlashReverse> reverse_;
+  std::size_t shared_ = 0;
+  unsigned grid_ = 1;
+  bool first_ = true;  // reverse() of this evaluation overwrites the slopes
+};
+
+}  // namespace
+
+std::unique_ptr<InteractionOnDevice> makeFlashOnDevice(cuda::Device&, const SchnetConfig& config,
+                                                       const SchnetParameters& parameters,
+                                                       const SchnetOptions& options) {
+  return std::make_unique<FlashOnDevice>(config, parameters, options);
+}
+
+}  // namespace mdlab
