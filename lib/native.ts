@@ -238,6 +238,18 @@ export interface Addon {
     cacheBytes: number,
     memoryBytes: number,
   ): { float32: number; float64: number; cache: number; memory: number };
+  /** Measured limits of a GPU, byte/s and operations/s; tensor cores by mma.sync, a multiply-add is two. */
+  devicePeaks(device: number): {
+    memory: number;
+    l2: number;
+    shared: number;
+    float32: number;
+    float64: number;
+    tf32: number;
+    bfloat16: number;
+    float16: number;
+    int8: number;
+  };
   multiply(
     a: Float32Array | Float64Array,
     weight: Float64Array,

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { invalid } from '../errors.js';
 import { native } from '../native.js';
 
 export interface Environment {
@@ -24,6 +25,43 @@ export interface Environment {
   /** Of the checkout, with '+' after it where files were changed; 'unknown' outside a checkout. */
   commit: string;
   node: string;
+}
+
+/** The GPU a result was computed on; stamped over what `environment` says of the device. */
+export interface DeviceEnvironment {
+  /** Its name. */
+  device: string;
+  /** Version of NVIDIA's driver where the system tells it, and the newest CUDA it serves. */
+  driver: string;
+  /** Compute capability, as '9.0'. */
+  capability: string;
+  /** Version of the compiler that made the kernels. */
+  nvrtc: string;
+  deviceMemoryGiB: number;
+  multiprocessors: number;
+}
+
+/**
+ * @param index of the GPU
+ * @throws ENOTFOUND where there is no CUDA, EINVALID for a GPU that is not there
+ */
+export function deviceEnvironment(index: number = 0): DeviceEnvironment {
+  const devices = native().cudaDevices();
+  const d = devices.find((each) => each.index === index);
+  if (!d) return invalid('device', `must be below ${devices.length}`, index);
+  return {
+    device: d.name,
+    driver: `${driverVersion() ?? 'unknown'} (CUDA ${d.cuda})`,
+    capability: d.capability,
+    nvrtc: native().nvrtcVersion(),
+    deviceMemoryGiB: Math.round((10 * d.memory) / 2 ** 30) / 10,
+    multiprocessors: d.multiprocessors,
+  };
+}
+
+function driverVersion(): string | undefined {
+  const file = '/proc/driver/nvidia/version';
+  return existsSync(file) ? /\s(\d+\.\d[\d.]*)\s/.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
 }
 
 let told: Omit<Environment, 'threads'> | undefined;

@@ -1,4 +1,4 @@
-export { type Environment, environment } from './environment.js';
+export { type DeviceEnvironment, deviceEnvironment, type Environment, environment } from './environment.js';
 export {
   accuracyStudy,
   type ModelStudyOptions,

@@ -6,6 +6,7 @@
 #include "nn/elementary.h"
 #include "nn/gemm.h"
 #include "nn/half.h"
+#include "nn/peaks-on-device.h"
 #include "nn/peaks.h"
 
 // The network primitives on their own, for tests and benchmarks.
@@ -84,12 +85,29 @@ Napi::Value jsMachinePeaks(const Napi::CallbackInfo& info) {
   return out;
 }
 
+// devicePeaks(index) -> what nn/peaks-on-device.h lists, by its names there.
+Napi::Value jsDevicePeaks(const Napi::CallbackInfo& info) {
+  const DevicePeaks p = devicePeaks(cuda::Device::open(info[0].ToNumber().Int32Value()));
+  auto out = Napi::Object::New(info.Env());
+  out.Set("memory", p.memory);
+  out.Set("l2", p.l2);
+  out.Set("shared", p.shared);
+  out.Set("float32", p.float32);
+  out.Set("float64", p.float64);
+  out.Set("tf32", p.tf32);
+  out.Set("bfloat16", p.bfloat16);
+  out.Set("float16", p.float16);
+  out.Set("int8", p.int8);
+  return out;
+}
+
 }  // namespace
 
 void exportNn(Napi::Env env, Napi::Object exports) {
   exports.Set("activation", Napi::Function::New<Guarded<jsActivation>>(env, "activation"));
   exports.Set("roundToHalf", Napi::Function::New<Guarded<jsRoundToHalf>>(env, "roundToHalf"));
   exports.Set("machinePeaks", Napi::Function::New<Guarded<jsMachinePeaks>>(env, "machinePeaks"));
+  exports.Set("devicePeaks", Napi::Function::New<Guarded<jsDevicePeaks>>(env, "devicePeaks"));
   exports.Set("multiply", Napi::Function::New<Guarded<jsMultiply>>(env, "multiply"));
 }
 
