@@ -13,10 +13,9 @@ enum Attribute : int {
   capabilityMinor = 76,
   sharedPerBlockOptIn = 97,
 };
+constexpr int outOfMemory = 2;
 constexpr int poolReleaseThreshold = 4;
 constexpr int captureThreadLocal = 1;
-
-std::atomic<std::uint64_t> lost{0};
 
 DeviceInfo describe(int index) {
   const Driver& d = driver();
@@ -43,8 +42,6 @@ DeviceInfo describe(int index) {
 }
 
 }  // namespace
-
-void contextLost() { ++lost; }
 
 std::vector<DeviceInfo> devices() {
   int count = 0;
@@ -76,11 +73,6 @@ Device::Device(int index) : info_(describe(index)) {
     invalid("device " + info_.name + ": compute capability must be at least 8.0, received " +
             std::to_string(info_.major) + "." + std::to_string(info_.minor) +
             "; choose backend 'cpu'");
-  contextEpoch_ = lost;
-  retain();
-}
-
-void Device::retain() {
   const Driver& d = driver();
   check(d.devicePrimaryCtxRetain(&context_, ordinal_), "device context");
   check(d.ctxSetCurrent(context_), "device context");
@@ -94,16 +86,8 @@ std::string Device::architecture() const {
   return "sm_" + std::to_string(info_.major) + std::to_string(info_.minor);
 }
 
-std::uint64_t Device::epoch() const { return lost; }
-
 void Device::use() {
-  const std::lock_guard lock(mutex_);
-  if (contextEpoch_ != lost) {
-    contextEpoch_ = lost;
-    held_ = 0;
-    check(driver().devicePrimaryCtxReset(ordinal_), "device reset");
-    retain();
-  }
+  requireDevice();
   check(driver().ctxSetCurrent(context_), "device context");
 }
 
@@ -117,13 +101,12 @@ std::pair<std::size_t, std::size_t> Device::freeAndTotal() {
 
 StreamState::StreamState(Device& of) : device(of) {
   device.use();
-  epoch = device.epoch();
   constexpr unsigned nonBlocking = 1;
   check(driver().streamCreate(&handle, nonBlocking), "stream");
 }
 
 StreamState::~StreamState() {
-  if (epoch == device.epoch()) driver().streamDestroy(handle);
+  if (!deviceLost()) driver().streamDestroy(handle);
 }
 
 void* StreamState::allocate(std::size_t count, std::size_t size) {
@@ -131,13 +114,13 @@ void* StreamState::allocate(std::size_t count, std::size_t size) {
   const std::size_t bytes = count * size;
   DevicePointer address = 0;
   int result = driver().memAllocAsync(&address, bytes, handle);
-  if (result != 0 && !isSticky(result)) {
+  if (result != 0) {
     // The pool may hold what other streams freed: give it back and ask once more.
     driver().streamSynchronize(handle);
     device.freeAndTotal();
     result = driver().memAllocAsync(&address, bytes, handle);
   }
-  if (result != 0 && !isSticky(result)) {
+  if (result == outOfMemory) {
     const auto [free, total] = device.freeAndTotal();
     throw Error("ENOMEM", "device memory: asked for " + std::to_string(bytes) + " bytes on " +
                               device.info().name + " with " + std::to_string(device.held_.load()) +
@@ -153,22 +136,14 @@ void* StreamState::allocate(std::size_t count, std::size_t size) {
 }
 
 void StreamState::release(void* memory, std::size_t bytes) noexcept {
-  if (epoch != device.epoch()) return;  // died with its context
-  try {
-    device.use();
-  } catch (const Error&) {
-    return;
-  }
+  if (deviceLost()) return;
+  driver().ctxSetCurrent(device.context_);
   driver().memFreeAsync(reinterpret_cast<DevicePointer>(memory), handle);
   device.held_.fetch_sub(bytes);
 }
 
 StreamHandle* Stream::handle() const {
-  if (state_->epoch != device().epoch())
-    throw Error("EDEVICE",
-                "device " + device().info().name +
-                    ": was lost by an earlier error, with all that lived in its memory; make the "
-                    "model and the run again, from the last checkpoint");
+  requireDevice();
   return state_->handle;
 }
 
@@ -181,7 +156,7 @@ Timer::Timer(Stream& stream) : stream_(stream) {
   check(driver().eventCreate(&stop_, 0), "event");
 }
 Timer::~Timer() {
-  if (stream_.state()->epoch != stream_.device().epoch()) return;
+  if (deviceLost()) return;
   driver().eventDestroy(start_);
   driver().eventDestroy(stop_);
 }
@@ -231,12 +206,10 @@ Graph::Graph(Stream& stream, const std::function<void()>& body) {
   const int result = d.graphInstantiate(&exec_, graph, 0);
   d.graphDestroy(graph);
   check(result, "graph");
-  epoch_ = stream.device().epoch();
-  device_ = &stream.device();
 }
 
 Graph::~Graph() {
-  if (exec_ && epoch_ == device_->epoch()) driver().graphExecDestroy(exec_);
+  if (exec_ && !deviceLost()) driver().graphExecDestroy(exec_);
 }
 
 void Graph::launch(Stream& stream) const {

@@ -2,7 +2,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -36,11 +35,9 @@ class Device {
   const DeviceInfo& info() const { return info_; }
   // "sm_90".
   std::string architecture() const;
-  // Makes the device's context current on the calling thread; a lost context is made anew first.
-  // Stream's constructor and synchronize() call it; every entry on a fresh thread must.
+  // Makes the device's context current on the calling thread. Stream's constructor calls it; every
+  // entry on a fresh thread must. Throws Error(EDEVICE) once the device is lost.
   void use();
-  // Counts how often contexts were lost: what was made under another epoch is dead.
-  std::uint64_t epoch() const;
   // Bytes held by DeviceBuffers of this device, and their peak since the last reset.
   std::size_t bytes() const { return held_; }
   std::size_t peakBytes() const { return peak_; }
@@ -52,14 +49,11 @@ class Device {
 
  private:
   friend struct StreamState;
-  void retain();
   DeviceInfo info_;
   int ordinal_ = 0;
   ContextHandle* context_ = nullptr;
   MemoryPoolHandle* pool_ = nullptr;
-  std::uint64_t contextEpoch_ = 0;
   std::atomic<std::size_t> held_{0}, peak_{0};
-  std::mutex mutex_;
 };
 
 // A stream and what its buffers need to be freed; lives as long as the last of them.
@@ -71,7 +65,6 @@ struct StreamState {
   void release(void* memory, std::size_t bytes) noexcept;
   Device& device;
   StreamHandle* handle = nullptr;
-  std::uint64_t epoch = 0;
 };
 
 // An ordered queue of work on a device.
@@ -81,7 +74,7 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   Device& device() const { return state_->device; }
-  // Throws Error(EDEVICE) when the device was lost since the stream was made.
+  // Throws Error(EDEVICE) once the device is lost.
   StreamHandle* handle() const;
   // Waits for all work; throws what went wrong in it.
   void synchronize() const;
@@ -177,8 +170,6 @@ class Graph {
   Graph(Graph&& o) noexcept { *this = std::move(o); }
   Graph& operator=(Graph&& o) noexcept {
     std::swap(exec_, o.exec_);
-    std::swap(device_, o.device_);
-    std::swap(epoch_, o.epoch_);
     return *this;
   }
   explicit operator bool() const { return exec_ != nullptr; }
@@ -186,8 +177,6 @@ class Graph {
 
  private:
   GraphExecHandle* exec_ = nullptr;
-  Device* device_ = nullptr;
-  std::uint64_t epoch_ = 0;
 };
 
 }  // namespace mdlab::cuda

@@ -1,6 +1,7 @@
 #include "cuda/driver.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
@@ -215,6 +216,14 @@ const Driver& driver() {
   return loaded;
 }
 
+namespace {
+
+std::atomic<bool> lost{false};
+constexpr const char* afterwards =
+    "; this process cannot use the GPU any more. Host variables and checkpoints are intact: "
+    "restart "
+    "the kernel and resume from the last checkpoint, or go on with backend 'cpu'";
+
 bool isSticky(int result) {
   switch (result) {
     case eccUncorrectable:
@@ -234,6 +243,14 @@ bool isSticky(int result) {
   }
 }
 
+}  // namespace
+
+bool deviceLost() { return lost; }
+
+void requireDevice() {
+  if (lost) throw Error("EDEVICE", std::string("CUDA: the device was lost earlier") + afterwards);
+}
+
 void check(int result, const std::string& what) {
   if (result == success) return;
   const char *name = nullptr, *text = nullptr;
@@ -243,10 +260,8 @@ void check(int result, const std::string& what) {
                            (name ? name : std::to_string(result)) + ")";
   if (result == outOfMemory) throw Error("ENOMEM", told);
   if (isSticky(result)) {
-    contextLost();
-    throw Error("EDEVICE", told +
-                               "; everything in the device's memory is lost. Models and runs made "
-                               "before must be made again, from the last checkpoint");
+    lost = true;
+    throw Error("EDEVICE", told + afterwards);
   }
   throw Error("ECUDA", told);
 }

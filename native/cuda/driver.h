@@ -76,14 +76,14 @@ struct Driver {
 const Driver& driver();
 
 // Throws unless `result` is success: Error(ENOMEM) for out of memory, Error(EDEVICE) for anything
-// after which the device's context is lost, Error(ECUDA) otherwise. `what` says what was being
+// that costs the process its GPU, Error(ECUDA) otherwise. `what` says what was being
 // done.
 void check(int result, const std::string& what);
-// Marks every context as lost, so that what lived in it is not used again; see Device::use().
-void contextLost();
-// True for the results after which no call on the context succeeds any more.
-bool isSticky(int result);
-
+// True once an error has cost this process its GPU: the driver then answers every call with that
+// error until the process ends, so nothing is freed and nothing is asked any more.
+bool deviceLost();
+// Throws Error(EDEVICE) once the device is lost.
+void requireDevice();
 // A shared library opened under the first of `names` (those of other platforms are skipped) that
 // the loader, or one of the folders where
 // CUDA's toolkit and its Python packages live, has. Throws Error(ENOTFOUND) naming all of them.

@@ -42,7 +42,6 @@ KernelModule::KernelModule(Device& device, const std::string& file,
     : device_(&device) {
   const Cubin cubin = compile(file, kernels, device.architecture());
   device.use();
-  epoch_ = device.epoch();
   check(driver().moduleLoadData(&module_, cubin.image.data()), "kernels of " + file);
   for (std::size_t k = 0; k < kernels.size(); ++k)
     check(driver().moduleGetFunction(&functions_[kernels[k]], module_, cubin.names[k].c_str()),
@@ -50,7 +49,7 @@ KernelModule::KernelModule(Device& device, const std::string& file,
 }
 
 KernelModule::~KernelModule() {
-  if (!module_ || epoch_ != device_->epoch()) return;
+  if (!module_ || deviceLost()) return;
   try {
     device_->use();
   } catch (const Error&) {

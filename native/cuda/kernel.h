@@ -46,7 +46,6 @@ class KernelModule {
     std::swap(device_, o.device_);
     std::swap(module_, o.module_);
     std::swap(functions_, o.functions_);
-    std::swap(epoch_, o.epoch_);
     return *this;
   }
   // Throws Error(EINVALID) for a name that was not asked for.
@@ -60,7 +59,6 @@ class KernelModule {
   Device* device_ = nullptr;
   ModuleHandle* module_ = nullptr;
   std::map<std::string, FunctionHandle*> functions_;
-  std::uint64_t epoch_ = 0;
 };
 
 void launchFunction(Stream& stream, FunctionHandle* function, const Geometry& geometry,
