@@ -15,4 +15,10 @@ struct DeviceListView {
   const DeviceShift* shift;  // (edges), or null where every system is open
 };
 
+// Exclusions of neighbors/neighbor-list.h in device memory.
+struct DeviceExclusions {
+  const int* rowStart;  // (atoms+1), or null: none
+  const int* column;    // sorted within a row
+};
+
 }  // namespace mdlab

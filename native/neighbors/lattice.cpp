@@ -121,9 +121,7 @@ void checkPositions(const Batch& batch, const Lattice& lattice, std::int32_t sys
   for (std::int32_t i = first; i < last; ++i) {
     const double *a = x + 3 * std::int64_t{i}, *origin = x + 3 * std::int64_t{first};
     if (!std::isfinite(a[0]) || !std::isfinite(a[1]) || !std::isfinite(a[2]))
-      invalid("neighbor list: position of atom " + std::to_string(i - first) + " of system " +
-              std::to_string(system) + " must be finite, received (" + std::to_string(a[0]) + ", " +
-              std::to_string(a[1]) + ", " + std::to_string(a[2]) + ")");
+      throwNotFinite(i - first, system, a);
     for (int k = 0; k < 3; ++k)
       if (lattice.periodic[k] && !(std::abs(lattice.fraction(k, a[0] - origin[0], a[1] - origin[1],
                                                              a[2] - origin[2])) < 1e9))
@@ -133,29 +131,41 @@ void checkPositions(const Batch& batch, const Lattice& lattice, std::int32_t sys
 
 }  // namespace
 
-std::vector<Lattice> checkedLattices(const Batch& batch, double cutoff, double skin) {
+std::vector<Lattice> checkedLattices(std::span<const std::int32_t> offsets,
+                                     std::span<const Box> boxes, double cutoff, double skin) {
   if (!(cutoff > 0) || !std::isfinite(cutoff))
     invalid("neighbor list cutoff: must be positive and finite, received " +
             std::to_string(cutoff) + "; give a length in Å");
   if (!(skin >= 0) || !std::isfinite(skin))
     invalid("neighbor list skin: must be zero or positive, received " + std::to_string(skin) +
             "; give a length in Å");
+  const auto systems = static_cast<std::int32_t>(boxes.size());
   std::vector<Lattice> lattices;
-  lattices.reserve(batch.systems());
+  lattices.reserve(systems);
   double least = 0;
-  for (std::int32_t s = 0; s < batch.systems(); ++s) {
-    lattices.push_back(makeLattice(batch.boxes[s], s));
-    checkPositions(batch, lattices.back(), s);
-    const double atoms = batch.offsets[s + 1] - batch.offsets[s];
-    least += atoms * leastImages(lattices.back(), cutoff + skin);
+  for (std::int32_t s = 0; s < systems; ++s) {
+    lattices.push_back(makeLattice(boxes[s], s));
+    least += (offsets[s + 1] - offsets[s]) * leastImages(lattices.back(), cutoff + skin);
   }
-  if (least > static_cast<double>(maxEdges)) throwTooManyEdges(cutoff + skin, batch.atoms());
-  for (std::int32_t s = 0; s < batch.systems(); ++s)
-    checkSkew(lattices[s], cutoff + skin, batch.offsets[s + 1] - batch.offsets[s], s);
+  if (least > static_cast<double>(maxEdges)) throwTooManyEdges(cutoff + skin, offsets.back());
+  for (std::int32_t s = 0; s < systems; ++s)
+    checkSkew(lattices[s], cutoff + skin, offsets[s + 1] - offsets[s], s);
   for (const Lattice& lattice : lattices)
     for (int k = 0; k < 3; ++k)
       if (lattice.periodic[k] && cutoff + skin > 32767 * lattice.height[k]) throwShiftOverflow();
   return lattices;
+}
+
+std::vector<Lattice> checkedLattices(const Batch& batch, double cutoff, double skin) {
+  auto lattices = checkedLattices(batch.offsets, batch.boxes, cutoff, skin);
+  for (std::int32_t s = 0; s < batch.systems(); ++s) checkPositions(batch, lattices[s], s);
+  return lattices;
+}
+
+void throwNotFinite(std::int32_t atom, std::int32_t system, const double* position) {
+  invalid("neighbor list: position of atom " + std::to_string(atom) + " of system " +
+          std::to_string(system) + " must be finite, received (" + std::to_string(position[0]) +
+          ", " + std::to_string(position[1]) + ", " + std::to_string(position[2]) + ")");
 }
 
 void throwTooManyEdges(double reach, std::int64_t atoms) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "system/batch.h"
@@ -32,6 +33,12 @@ Lattice makeLattice(const Box& box, std::int32_t system);
 // that unwrapped atoms are within reach of a Shift, and that the images alone do not exceed the
 // edge limit. Returns every system's lattice.
 std::vector<Lattice> checkedLattices(const Batch& batch, double cutoff, double skin);
+
+// The part of these checks that needs no positions; atoms of system s are offsets[s] ..
+// offsets[s+1]-1.
+std::vector<Lattice> checkedLattices(std::span<const std::int32_t> offsets,
+                                     std::span<const Box> boxes, double cutoff, double skin);
+[[noreturn]] void throwNotFinite(std::int32_t atom, std::int32_t system, const double* position);
 
 // The most edges a list may have, so that consumers may count them in 32 bits.
 inline constexpr std::int64_t maxEdges = 2147483647;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 
 #include "cuda/device.h"
 #include "neighbors/device-list.h"
@@ -7,24 +8,43 @@
 
 namespace mdlab {
 
-// The device twin of VerletList: same pairs, same order. enqueueUpdate() is capturable: the test
-// for moved atoms and the rebuild it decides happen on the device.
+// How a list on a device is built.
+struct DeviceListOptions {
+  // Systems of up to this many atoms look at all pairs (exact in double, no more kernels than two);
+  // larger ones use cells.
+  int pairsUpTo = 8192;
+};
+
+// The device twin of VerletList: same pairs, same order, bit for bit. enqueueUpdate() is
+// capturable: the test for moved atoms and the rebuild it decides happen on the device. One kernel
+// for batches of up to 2048 atoms, two where all systems look at all pairs, a dozen (that end at
+// once while no atom has moved) with cells.
 class VerletListOnDevice {
  public:
-  VerletListOnDevice(cuda::Device& device, double cutoff, double skin);
+  VerletListOnDevice(cuda::Device& device, double cutoff, double skin,
+                     const DeviceListOptions& options = {});
   ~VerletListOnDevice();
   VerletListOnDevice(VerletListOnDevice&&) noexcept;
+  VerletListOnDevice& operator=(VerletListOnDevice&&) noexcept;
 
   // Builds at these positions, sizing all arrays (with room to spare); synchronises. Throws
-  // Error(EINVALID, ENOMEM) as buildNeighborList does.
-  void build(cuda::Stream& stream, const DeviceBatch& batch);
-  // Rebuilds where an atom has moved more than half the skin since the last build. Where the pairs
-  // outgrow the arrays the list keeps what fits and the overflow flag stays set.
+  // Error(EINVALID, ENOMEM) as buildNeighborList does. Exclusions are kept by address and must
+  // outlive their use. Graphs captured before are stale.
+  void build(cuda::Stream& stream, const DeviceBatch& batch,
+             const DeviceExclusions& exclusions = {});
+  // Rebuilds where an atom has moved more than half the skin, or a box has changed, since the last
+  // build. Where the pairs outgrow the arrays the list keeps what fits, the overflow flag is set,
+  // and nothing is rebuilt until build() clears it. `batch` must have the shape last built for.
   void enqueueUpdate(cuda::Stream& stream, const DeviceBatch& batch);
+  // Rebuilds in any case; capturable.
+  void enqueueRebuild(cuda::Stream& stream, const DeviceBatch& batch);
   const DeviceListView& view() const;
-  // Pairs needed when an enqueued rebuild overflowed, else 0; a device address for kernels that
-  // must stop, and its value (synchronises). build() clears it.
+
+  // A device address for kernels that must stop: 0 while the list is sound; pairs needed when an
+  // enqueued rebuild overflowed; negative when it met a position that is not finite or shifts that
+  // do not fit.
   const int* overflowFlag() const;
+  // Pairs needed, or 0 (synchronises). Throws Error(ENUMERIC, EINVALID) for the negative flags.
   std::int64_t overflowed(cuda::Stream& stream) const;
   std::int64_t edges(cuda::Stream& stream) const;     // synchronises
   std::int64_t rebuilds(cuda::Stream& stream) const;  // synchronises
@@ -34,7 +54,7 @@ class VerletListOnDevice {
 
  private:
   struct State;
-  State* state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace mdlab
