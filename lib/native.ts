@@ -238,6 +238,18 @@ export interface Addon {
     cacheBytes: number,
     memoryBytes: number,
   ): { float32: number; float64: number; cache: number; memory: number };
+  /** Seconds of evaluations with forces by the device's clock, positions and list being there. */
+  timeOnDevice(
+    potential: NativePotential,
+    batch: NativeBatch,
+    repeats: number,
+  ): { seconds: Float64Array; edges: number };
+  /** Seconds of rebuilding a neighbour list by the device's clock. */
+  timeListOnDevice(
+    device: number,
+    batch: NativeBatch,
+    options: { cutoff: number; skin: number; repeats: number },
+  ): { seconds: Float64Array; edges: number };
   /** Measured limits of a GPU, byte/s and operations/s; tensor cores by mma.sync, a multiply-add is two. */
   devicePeaks(device: number): {
     memory: number;

@@ -1,3 +1,4 @@
+export { type BatchStudyOptions, batchStudy } from './batches.js';
 export { type DeviceEnvironment, deviceEnvironment, type Environment, environment } from './environment.js';
 export {
   accuracyStudy,
@@ -8,6 +9,16 @@ export {
   throughputStudy,
 } from './models.js';
 export { type Paper, type PaperNumber, paperNumbers, papers } from './papers.js';
+export { type QuantisationOptions, quantisationStudy, quantisedFormats } from './quantisation.js';
+export {
+  type Drift,
+  type Estimate,
+  energyDriftOf,
+  type Sampled,
+  type SamplingOptions,
+  sampleProtein,
+} from './sampling.js';
+export { type StepStudyOptions, stepStudy } from './steps.js';
 export {
   type MeasureContext,
   type Measured,

@@ -1,12 +1,12 @@
 /** Studies of potentials: how fast, how much memory, how exact, and where the time goes. */
 import { invalid } from '../errors.js';
 import { type EvaluateResult, evaluate, type Potential } from '../models/potential.js';
-import { native } from '../native.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
+import { deviceOf, memoryMeter, placeOf, timeOnDevice } from './place.js';
 import { type Measured, study } from './study.js';
-import { spread, type TimingOptions, timed } from './timing.js';
+import { fewest, spread, type TimingOptions, timed } from './timing.js';
 
 export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
   /** What is compared, by the name it has in the table; a function is called when its first row is due. */
@@ -33,39 +33,79 @@ type Point = { model: string; replicas: number; atoms: number };
 
 /**
  * Energy and forces per second against replicas and atoms.
- * Columns: seconds (median of one evaluation of all replicas, neighbour list included), seconds_p5, seconds_p95,
- * rate (replica-evaluations/s), edges, listSeconds (the neighbour list's part), nsPerDay (of all replicas together)
- * where `timestep` is given.
+ * Columns: seconds (median of one evaluation of all replicas), seconds_p5, seconds_p95, rate (replica-evaluations/s), edges,
+ * nsPerDay (of all replicas together) where `timestep` is given, and clock: on a CPU the time is the caller's, neighbour list
+ * included (its part in listSeconds); on a GPU it is the device's, positions and list being there as they are within a run.
  * @param options timestep: fs, of the molecular dynamics that the rate would drive
  */
 export function throughputStudy(options: ModelStudyOptions & { timestep?: number }): Promise<Table> {
   return modelStudy('throughput', options, async (potential, systems, { signal }) => {
-    let last: EvaluateResult | undefined;
-    const lists: number[] = [];
-    const t = await timed(
-      () => {
-        last = evaluate(potential, systems);
-        lists.push(last.seconds.list);
-      },
-      { ...options, signal },
-    );
-    const rate = systems.length / t.median;
-    return {
-      seconds: t.median,
-      seconds_p5: t.low,
-      seconds_p95: t.high,
-      rate,
-      ...(options.timestep ? { nsPerDay: rate * options.timestep * 86_400e-6 } : {}),
-      edges: last!.edges,
-      listSeconds: spread(lists.slice(-t.repeats)).median,
-      repeats: t.repeats,
-    };
+    const t =
+      deviceOf(potential) === undefined
+        ? await hostTiming(potential, systems, { ...options, signal })
+        : deviceTiming(potential, systems, options);
+    const rate = systems.length / t.seconds;
+    return { ...t, rate, ...(options.timestep ? { nsPerDay: rate * options.timestep * 86_400e-6 } : {}) };
   });
 }
 
+interface EvaluationTiming {
+  seconds: number;
+  seconds_p5: number;
+  seconds_p95: number;
+  edges: number;
+  repeats: number;
+  clock: string;
+  listSeconds?: number;
+}
+
+async function hostTiming(
+  potential: Potential,
+  systems: readonly Structure[],
+  options: TimingOptions,
+): Promise<EvaluationTiming> {
+  let edges = 0;
+  const lists: number[] = [];
+  const t = await timed(() => {
+    const got = evaluate(potential, systems);
+    lists.push(got.seconds.list);
+    edges = got.edges;
+  }, options);
+  return {
+    seconds: t.median,
+    seconds_p5: t.low,
+    seconds_p95: t.high,
+    edges,
+    listSeconds: spread(lists.slice(-t.repeats)).median,
+    repeats: t.repeats,
+    clock: 'caller, list included',
+  };
+}
+
+/** As many evaluations as fit the time, by the rate of the first few. */
+function deviceTiming(
+  potential: Potential,
+  systems: readonly Structure[],
+  { repeats = 20, seconds = 60 }: Omit<TimingOptions, 'signal'>,
+): EvaluationTiming {
+  const first = timeOnDevice(potential, systems, fewest);
+  const affordable = Math.floor(seconds / spread(first.seconds).median);
+  const count = Math.min(repeats, Math.max(fewest, affordable));
+  const got = count > fewest ? timeOnDevice(potential, systems, count) : first;
+  const { high, low, median } = spread(got.seconds);
+  return {
+    seconds: median,
+    seconds_p5: low,
+    seconds_p95: high,
+    edges: got.edges,
+    repeats: count,
+    clock: 'device, list given',
+  };
+}
+
 /**
- * The most memory native code holds during the first evaluation with forces of a new model, its workspace included.
- * Columns: peakBytes (above what was held before), heldBytes (before: weights, tables), edges.
+ * The most memory native code holds where the model computes (host, or GPU) during the first evaluation with forces of a new
+ * model, its workspace included. Columns: peakBytes (above what was held before), heldBytes (before: weights, tables), edges.
  * @param options models: functions, because a model that has evaluated before still holds its workspace
  */
 export function memoryStudy(
@@ -75,12 +115,12 @@ export function memoryStudy(
     if (typeof model !== 'function') invalid(`memoryStudy.models.${name}`, 'must be a function', model);
   }
   const measure: ModelMeasure = async (potential, systems) => {
-    const addon = native();
     await collectGarbage();
-    const before = addon.memory().bytes;
-    addon.resetPeak();
+    const meter = memoryMeter(potential);
+    const before = meter.held();
+    meter.reset();
     const { edges } = evaluate(potential, systems);
-    return { peakBytes: addon.memory().peak - before, heldBytes: before, edges };
+    return { peakBytes: meter.peak() - before, heldBytes: before, edges };
   };
   return modelStudy('peak memory', options, measure, true);
 }
@@ -197,8 +237,7 @@ function modelStudy(
       const potential = afresh && typeof given === 'function' ? given() : models.get(point.model)!();
       const systems = replicas(build(point.atoms), point.replicas, { jitter, seed });
       const got = await measure(potential, systems, context);
-      const { backend, pipeline, precision } = potential.info;
-      const who = { backend, pipeline: pipeline ?? 'none', precision, cutoff: potential.cutoff, seed };
+      const who = { ...placeOf(potential), cutoff: potential.cutoff, seed };
       return Array.isArray(got) ? got.map((row) => ({ ...row, ...who })) : { ...got, ...who };
     },
     ...(options.file === undefined ? {} : { file: options.file }),

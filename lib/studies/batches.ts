@@ -1,0 +1,87 @@
+/** How many replicas fit a GPU: estimated, then tried. */
+import { evaluate, type Potential } from '../models/potential.js';
+import { randomGlobule, replicas, type Structure } from '../structure/index.js';
+import type { Table } from '../tables/index.js';
+import { collectGarbage } from './collect.js';
+import { freeBytes, memoryMeter, placeOf } from './place.js';
+import { pass } from './steps.js';
+import { study } from './study.js';
+
+export interface BatchStudyOptions {
+  /** Built anew for every row. */
+  models: Readonly<Record<string, () => Potential>>;
+  /** Default: 269 random beads in a sphere of 14 Å. */
+  structure?: Structure;
+  /** Bytes to fill; default what is free on the GPU, and 4 GiB on a CPU. */
+  bytes?: number;
+  /** No more replicas than this are tried. Default 65536. */
+  limit?: number;
+  /** Of the structure. Default 1. */
+  seed?: number;
+  file?: string;
+  version?: string;
+  signal?: AbortSignal;
+  progress?: boolean;
+}
+
+/** Replicas at which the need of memory is measured. */
+const probes = [8, 32] as const;
+/** Part of the memory that is planned with. */
+const share = 0.97;
+
+/**
+ * The largest batch that fits: the memory of one replica from two small batches, the batch that this predicts, and whether it
+ * then evaluates. Columns: bytesPerReplica, available (bytes), predicted (replicas), tried, fits, peakBytes, seconds, failure.
+ */
+export function batchStudy(options: BatchStudyOptions): Promise<Table> {
+  const { limit = 65_536, seed = 1 } = options;
+  const one = options.structure ?? randomGlobule({ beads: 269, radius: 14, seed });
+  const copies = (count: number): Structure[] => replicas(one, count, { jitter: 0.1, seed });
+  return study<{ model: string }>({
+    name: 'largest batch',
+    grid: { model: Object.keys(options.models) },
+    measure: async ({ model }) => {
+      const peaks: number[] = [];
+      for (const count of probes)
+        peaks.push((await attempt(options.models[model]!, copies(count))).peakBytes);
+      const bytesPerReplica = (peaks[1]! - peaks[0]!) / (probes[1] - probes[0]);
+      const fixed = peaks[0]! - probes[0] * bytesPerReplica;
+      await collectGarbage();
+      const potential = options.models[model]!();
+      const available = options.bytes ?? freeBytes(potential) ?? 2 ** 32;
+      const predicted = Math.floor((share * available - fixed) / bytesPerReplica);
+      const tried = Math.max(1, Math.min(limit, predicted));
+      const got = await attempt(() => potential, copies(tried));
+      return {
+        atoms: one.count,
+        bytesPerReplica,
+        available,
+        predicted,
+        tried,
+        fits: got.failure === '',
+        ...got,
+        seed,
+        ...placeOf(potential),
+      };
+    },
+    ...pass(options),
+  });
+}
+
+async function attempt(
+  make: () => Potential,
+  systems: readonly Structure[],
+): Promise<{ peakBytes: number; seconds: number; failure: string }> {
+  await collectGarbage();
+  const potential = make();
+  const meter = memoryMeter(potential);
+  const before = meter.held();
+  meter.reset();
+  try {
+    const { list, evaluate: alone } = evaluate(potential, systems).seconds;
+    return { peakBytes: meter.peak() - before, seconds: list + alone, failure: '' };
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOMEM') throw error;
+    return { peakBytes: meter.peak() - before, seconds: 0, failure: (error as Error).message };
+  }
+}

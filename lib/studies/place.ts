@@ -1,0 +1,63 @@
+/** Where a potential computes: what its rows are stamped with, how its memory and its time are measured. */
+import type { Potential } from '../models/potential.js';
+import { native } from '../native.js';
+import { joinBatch } from '../structure/batch.js';
+import type { Structure } from '../structure/index.js';
+import { deviceEnvironment } from './environment.js';
+
+/** Index of the GPU a potential computes on; undefined where that is a CPU. */
+export function deviceOf(potential: Potential): number | undefined {
+  const { backend, device } = potential.info as { backend: string; device?: number };
+  return backend === 'cuda' ? (device ?? 0) : undefined;
+}
+
+/** Columns that say what computed. */
+export function placeOf(potential: Potential): Record<string, unknown> {
+  const { backend, pipeline, precision } = potential.info;
+  const device = deviceOf(potential);
+  return {
+    backend,
+    pipeline: pipeline ?? 'none',
+    precision,
+    ...(device === undefined ? {} : deviceEnvironment(device)),
+  };
+}
+
+/** Bytes that native code holds where a potential computes: host memory, or the GPU's. */
+export interface MemoryMeter {
+  held(): number;
+  /** Most bytes held since `reset`. */
+  peak(): number;
+  reset(): void;
+}
+
+export function memoryMeter(potential: Potential): MemoryMeter {
+  const device = deviceOf(potential);
+  const n = native();
+  if (device === undefined)
+    return { held: () => n.memory().bytes, peak: () => n.memory().peak, reset: () => n.resetPeak() };
+  return {
+    held: () => n.cudaMemory(device).bytes,
+    peak: () => n.cudaMemory(device).peak,
+    reset: () => n.resetCudaPeak(device),
+  };
+}
+
+/** Bytes free on the GPU a potential computes on; undefined on a CPU. */
+export function freeBytes(potential: Potential): number | undefined {
+  const device = deviceOf(potential);
+  return device === undefined ? undefined : native().cudaMemory(device).free;
+}
+
+/**
+ * Seconds of evaluations with forces on a GPU, by its own clock: positions and neighbour list lie there already, as they do
+ * within a run.
+ * @throws EINVALID for a potential that computes on a CPU
+ */
+export function timeOnDevice(
+  potential: Potential,
+  systems: readonly Structure[],
+  repeats: number,
+): { seconds: Float64Array; edges: number } {
+  return native().timeOnDevice(potential.handle, joinBatch(systems, potential.info.typesOf), repeats);
+}

@@ -1,0 +1,208 @@
+/** What fewer bits cost: forces, energy drift, distributions; and what they bring: time and memory. */
+import { evaluate, type Potential, sum } from '../models/potential.js';
+import type { Schnet, SchnetOptions } from '../models/schnet.js';
+import { replicas, type Structure } from '../structure/index.js';
+import { from, type Table } from '../tables/index.js';
+import { collectGarbage } from './collect.js';
+import { forceErrors } from './models.js';
+import { deviceOf, memoryMeter, placeOf, timeOnDevice } from './place.js';
+import { energyDriftOf, type SamplingOptions, sampleProtein } from './sampling.js';
+import { pass } from './steps.js';
+import { study } from './study.js';
+import { spread, timed } from './timing.js';
+
+/**
+ * The formats that a backend computes in, by name: the filter network exact to float32 and below, then tables whose number of
+ * intervals follows from a tolerance.
+ */
+export function quantisedFormats(
+  model: Schnet,
+  backend: 'cpu' | 'cuda',
+  tolerances: readonly number[] = [1e-3, 1e-4, 1e-5, 1e-6],
+): Record<string, () => Schnet> {
+  const made = (options: object) => (): Schnet => model.with({ backend, ...options } as SchnetOptions);
+  const double = (): Schnet => model.with({ backend: 'cpu', pipeline: 'flash', precision: 'float64' });
+  const tables = tolerances.map((tolerance) => [
+    `table ${tolerance.toExponential(0)}`,
+    made({ pipeline: 'table', tolerance }),
+  ]);
+  if (backend === 'cpu') {
+    const techniques = { radialBasis: true, messagePassing: true, aggregation: true, weights16: true };
+    return {
+      float64: double,
+      float32: made({ pipeline: 'flash', precision: 'float32' }),
+      'float16 per channel': made({ pipeline: 'baseline', techniques }),
+      ...Object.fromEntries(tables),
+    };
+  }
+  const operands = ['float32', 'tf32', 'bfloat16', 'float16', 'float16-channel', 'int8', 'int8-channel'];
+  return {
+    float64: double,
+    ...Object.fromEntries(
+      operands.map((o) => [o.replace('-', ' per '), made({ pipeline: 'flash', operands: o })]),
+    ),
+    ...Object.fromEntries(tables),
+  };
+}
+
+export interface QuantisationOptions {
+  /** What is compared, by name; built anew for every row. A `teacher` may stand here too. */
+  formats: Readonly<Record<string, () => Potential>>;
+  /** Forces are judged by it. */
+  reference: () => Potential;
+  /** Added to every format in simulations, not in the comparison of forces. */
+  priors?: Potential | undefined;
+  /** A protein of five beads per residue, as folded. */
+  structure: Structure;
+  /** How many copies are simulated. Default 16. */
+  replicas?: number;
+  /** How many copies are timed. Default 64. */
+  timedReplicas?: number;
+  /** Equilibration by `equilibrator` (default: the last format); where it ends, all formats begin. */
+  equilibration: SamplingOptions;
+  equilibrator?: () => Potential;
+  /** Canonical sampling; the function tells it for each format. Undefined: none. */
+  sampling?: SamplingOptions | ((format: string) => SamplingOptions | undefined);
+  /** Microcanonical runs from there. */
+  drift?:
+    | Pick<SamplingOptions, 'steps' | 'timestep' | 'every'>
+    | ((format: string) => SamplingOptions | undefined);
+  file?: string;
+  version?: string;
+  signal?: AbortSignal;
+  progress?: boolean;
+}
+
+/**
+ * One row per format. Columns: forceError, maxForceError (eV/Å), energyError (meV per particle; a constant offset left in);
+ * seconds (of one evaluation of `timedReplicas`), rate, peakBytes; drift (meV/particle/ns), driftError, driftKT
+ * (kT/degree of freedom/ns), driftKTError; rg (Å), rgError, native, nativeError, contactShift (root mean square over residue
+ * pairs of the contact probability's difference to the first sampled row's), contactNoise (what statistics alone would give);
+ * radii (histogram, bins of 0.1 Å from `from` on) and contacts (probability per pair of residues); intervals and tableBytes of
+ * tables.
+ */
+export async function quantisationStudy(options: QuantisationOptions): Promise<Table> {
+  const { structure } = options;
+  const count = options.replicas ?? 16;
+  const names = Object.keys(options.formats);
+  const whole = (p: Potential): Potential => (options.priors ? sum(p, options.priors) : p);
+  const settled = once(async () => {
+    const start = Array.from({ length: count }, () => structure);
+    const equilibrator = whole((options.equilibrator ?? options.formats[names.at(-1)!]!)());
+    const got = await sampleProtein(equilibrator, start, {
+      ...options.equilibration,
+      signal: options.signal,
+    });
+    return { start: got.last, truth: evaluate(options.reference(), got.last) };
+  });
+  const rows = await study<{ format: string }>({
+    name: 'quantisation',
+    grid: { format: names },
+    measure: async ({ format }, { signal }) => {
+      const { start, truth } = await settled();
+      await collectGarbage();
+      const potential = options.formats[format]!();
+      const cost = await costs(potential, structure, options.timedReplicas ?? 64);
+      const got = evaluate(potential, start);
+      const off = start.map((s, k) => (1000 * (got.energy[k]! - truth.energy[k]!)) / s.count);
+      const settings = (o: QuantisationOptions['sampling'] | QuantisationOptions['drift']) =>
+        typeof o === 'function' ? o(format) : o;
+      const [sampling, drift] = [settings(options.sampling), settings(options.drift)];
+      const sampled =
+        sampling &&
+        (await sampleProtein(whole(potential), start, { ...sampling, signal } as SamplingOptions));
+      const kept = drift && (await energyDriftOf(whole(potential), start, { ...drift, signal }));
+      return {
+        atoms: structure.count,
+        replicas: count,
+        ...forceErrors(got.forces, truth.forces),
+        energyError: Math.sqrt(off.reduce((a, e) => a + e * e, 0) / off.length),
+        ...cost,
+        ...(sampled
+          ? {
+              rg: sampled.radiusOfGyration.mean,
+              rgError: sampled.radiusOfGyration.error,
+              native: sampled.nativeContacts.mean,
+              nativeError: sampled.nativeContacts.error,
+              contactError: sampled.contactError,
+              temperature: sampled.temperature.mean,
+              samples: sampled.samples,
+              sampledSteps: sampling!.steps,
+              radii: sampled.radii,
+              contacts: sampled.contacts.map((c) => Math.round(1000 * c) / 1000),
+            }
+          : {}),
+        ...(kept
+          ? {
+              drift: kept.perParticle.mean,
+              driftError: kept.perParticle.error,
+              driftKT: kept.perDegree.mean,
+              driftKTError: kept.perDegree.error,
+              fluctuation: kept.fluctuation,
+              driftSteps: drift!.steps,
+              driftTimestep: drift!.timestep ?? 1,
+            }
+          : {}),
+        ...placeOf(potential),
+      };
+    },
+    ...pass(options),
+  });
+  return withContactShift(rows);
+}
+
+/** How far each row's contact probabilities are from those of the first that has some, and how far chance would put them. */
+function withContactShift(rows: Table): Table {
+  const all = rows.objects() as { contacts?: number[] | null; contactError?: number }[];
+  const first = all.find((row) => row.contacts);
+  return from(
+    all.map((row) =>
+      row.contacts && first?.contacts
+        ? {
+            ...row,
+            contactShift: rootMeanSquare(row.contacts, first.contacts),
+            contactNoise: row === first ? 0 : Math.hypot(row.contactError!, first.contactError!),
+          }
+        : { ...row, contactShift: null, contactNoise: null },
+    ),
+  );
+}
+
+/** Time of an evaluation, the most memory it takes, and the size of the table where there is one. */
+async function costs(
+  potential: Potential,
+  structure: Structure,
+  count: number,
+): Promise<Record<string, number>> {
+  const systems = replicas(structure, count, { jitter: 0.1, seed: 1 });
+  const meter = memoryMeter(potential);
+  const before = meter.held();
+  meter.reset();
+  const { edges } = evaluate(potential, systems);
+  const peakBytes = meter.peak() - before;
+  const seconds =
+    deviceOf(potential) === undefined
+      ? (await timed(() => evaluate(potential, systems), { warmup: 0, repeats: 5, seconds: 2 })).median
+      : spread(timeOnDevice(potential, systems, 10).seconds).median;
+  const table = (potential as Partial<Schnet>).table ?? undefined;
+  return {
+    timedReplicas: count,
+    edges,
+    seconds,
+    rate: count / seconds,
+    peakBytes,
+    ...(table ? { intervals: table.intervals, tableBytes: table.bytes } : {}),
+  };
+}
+
+function rootMeanSquare(a: readonly number[], b: readonly number[]): number {
+  return Math.sqrt(a.reduce((s, x, k) => s + (x - b[k]!) ** 2, 0) / Math.max(1, a.length));
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

@@ -1,0 +1,190 @@
+/** What a potential does to a protein: its distributions in the canonical ensemble, and whether it keeps energy. */
+import { driftFit } from '../analysis/index.js';
+import { langevin, simulate, velocityVerlet } from '../md/index.js';
+import type { Potential } from '../models/potential.js';
+import { beadTopology, type Structure } from '../structure/index.js';
+
+/** A mean over replicas and its standard error, from how the replicas' own means scatter: they are independent. */
+export interface Estimate {
+  mean: number;
+  error: number;
+}
+
+export interface SamplingOptions {
+  /** K. Default 300. */
+  temperature?: number;
+  /** fs. Default 2. */
+  timestep?: number;
+  /** Steps of each replica. */
+  steps: number;
+  /** Steps left out at the beginning. Default a fifth. */
+  discard?: number;
+  /** Steps between samples. Default 50. */
+  every?: number;
+  /** Default 1. */
+  seed?: number;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Sampled {
+  /** Å, all particles alike. */
+  radiusOfGyration: Estimate;
+  /** How often it was within [k, k+1) · 0.1 Å, from k = `from`. */
+  radii: { from: number; counts: number[] };
+  /** Fraction of the residue pairs near in the first structure that are near. */
+  nativeContacts: Estimate;
+  /** (pairs) part of the samples in which two residues' side beads are within 8 Å; pairs at least 3 apart, row by row. */
+  contacts: number[];
+  /** Standard error of such a part, root mean square over pairs. */
+  contactError: number;
+  /** K, mean over samples. */
+  temperature: Estimate;
+  samples: number;
+  /** Replicas at the end, with velocities. */
+  last: Structure[];
+}
+
+/** Å between side beads that are in contact. */
+const contactDistance = 8;
+/** Residues between which contacts are counted, at least. */
+const separation = 3;
+
+/** Langevin dynamics of the given replicas; a replica diverging is the caller's ENUMERIC. */
+export async function sampleProtein(
+  potential: Potential,
+  start: readonly Structure[],
+  options: SamplingOptions,
+): Promise<Sampled> {
+  const { every = 50, seed = 1, steps, temperature = 300, timestep = 2 } = options;
+  const discard = options.discard ?? Math.floor(steps / 5);
+  const pairs = residuePairs(start[0]!);
+  const native = near(start[0]!.positions, 0, pairs);
+  const nativeCount = Math.max(
+    1,
+    native.reduce((a, b) => a + b, 0),
+  );
+  const series = start.map(() => ({ radii: [] as number[], native: [] as number[], heat: [] as number[] }));
+  const counts = start.map(() => new Float64Array(pairs.length));
+  const sim = simulate(start, potential, {
+    integrator: langevin({ temperature, timestep, seed }),
+    velocities: 'maxwell-boltzmann',
+    steps,
+    every,
+    progress: false,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  for await (const frame of sim) {
+    if (frame.step <= discard) continue;
+    for (const [s, own] of series.entries()) {
+      const from = frame.offsets[s]!;
+      const touching = near(frame.positions, from, pairs);
+      own.radii.push(gyration(frame.positions, from, frame.offsets[s + 1]!));
+      own.native.push(touching.reduce((sum, t, p) => sum + t * native[p]!, 0) / nativeCount);
+      own.heat.push(frame.temperature[s]!);
+      for (const [p, t] of touching.entries()) counts[s]![p]! += t;
+    }
+  }
+  const samples = series[0]!.radii.length;
+  const own = counts.map((c) => c.map((n) => n / Math.max(1, samples)));
+  const end = sim.state;
+  return {
+    radiusOfGyration: estimate(series.map((s) => average(s.radii))),
+    radii: histogram(
+      series.flatMap((s) => s.radii),
+      0.1,
+    ),
+    nativeContacts: estimate(series.map((s) => average(s.native))),
+    contacts: pairs.map((_, p) => average(own.map((c) => c[p]!))),
+    contactError: Math.sqrt(average(pairs.map((_, p) => estimate(own.map((c) => c[p]!)).error ** 2))),
+    temperature: estimate(series.map((s) => average(s.heat))),
+    samples: samples * start.length,
+    last: start.map((_, s) => end.structure(s)),
+  };
+}
+
+export interface Drift {
+  /** meV per particle and ns. */
+  perParticle: Estimate;
+  /** kT at `temperature` per degree of freedom and ns. */
+  perDegree: Estimate;
+  /** meV per particle: fluctuation about the line. */
+  fluctuation: number;
+}
+
+/** Drift of the total energy along velocity Verlet from structures that bring velocities. */
+export async function energyDriftOf(
+  potential: Potential,
+  start: readonly Structure[],
+  options: Pick<SamplingOptions, 'steps' | 'timestep' | 'temperature' | 'every' | 'signal'>,
+): Promise<Drift> {
+  const { every = 20, steps, temperature = 300, timestep = 1 } = options;
+  const times: number[] = [];
+  const energies = start.map((): number[] => []);
+  const sim = simulate(start, potential, {
+    integrator: velocityVerlet({ timestep }),
+    velocities: 'structure',
+    steps,
+    every,
+    progress: false,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  for await (const frame of sim) {
+    times.push(frame.time);
+    for (const [s, own] of energies.entries()) own.push(frame.total[s]!);
+  }
+  const fits = energies.map((e, s) =>
+    driftFit(times, e, { degreesOfFreedom: 3 * start[s]!.count, temperature }),
+  );
+  const milli = 1000 / start[0]!.count;
+  return {
+    perParticle: estimate(fits.map((f) => f.slope * 1e6 * milli)),
+    perDegree: estimate(fits.map((f) => f.kT)),
+    fluctuation: average(fits.map((f) => f.fluctuation)) * milli,
+  };
+}
+
+/** Side beads (glycine: CA) of residues at least `separation` apart. */
+function residuePairs(structure: Structure): [number, number][] {
+  const sites = beadTopology(structure).residues.map(({ beads }) => beads.CB ?? beads.CA);
+  return sites.flatMap((a, i) => sites.slice(i + separation).map((b): [number, number] => [a, b]));
+}
+
+/** 1 for each pair within the contact distance, else 0. */
+function near(x: ArrayLike<number>, from: number, pairs: readonly [number, number][]): Uint8Array {
+  return Uint8Array.from(pairs, ([a, b]) => {
+    const [i, j] = [3 * (from + a), 3 * (from + b)];
+    const d2 = (x[i]! - x[j]!) ** 2 + (x[i + 1]! - x[j + 1]!) ** 2 + (x[i + 2]! - x[j + 2]!) ** 2;
+    return Number(d2 < contactDistance ** 2);
+  });
+}
+
+function gyration(x: Float64Array, from: number, to: number): number {
+  const n = to - from;
+  let sum = 0;
+  for (let c = 0; c < 3; c++) {
+    let center = 0;
+    for (let i = from; i < to; i++) center += x[3 * i + c]! / n;
+    for (let i = from; i < to; i++) sum += (x[3 * i + c]! - center) ** 2;
+  }
+  return Math.sqrt(sum / n);
+}
+
+function histogram(values: readonly number[], width: number): { from: number; counts: number[] } {
+  const bins = values.map((v) => Math.floor(v / width));
+  const from = bins.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const to = bins.reduce((a, b) => Math.max(a, b), from);
+  const counts = new Array<number>(bins.length ? to - from + 1 : 0).fill(0);
+  for (const b of bins) counts[b - from]!++;
+  return { from: bins.length ? from : 0, counts };
+}
+
+const average = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((a, b) => a + b, 0) / values.length;
+
+/** Of independent values; the error of a single one is unknown. */
+function estimate(values: readonly number[]): Estimate {
+  const mean = average(values);
+  const n = values.length;
+  const squares = values.reduce((s, v) => s + (v - mean) ** 2, 0);
+  return { mean, error: n > 1 ? Math.sqrt(squares / (n - 1) / n) : Number.NaN };
+}

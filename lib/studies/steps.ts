@@ -1,0 +1,95 @@
+/** Studies of molecular dynamics: how many steps a second, whole steps as a run takes them. */
+import { langevin, simulate } from '../md/index.js';
+import type { Potential } from '../models/potential.js';
+import type { Structure } from '../structure/index.js';
+import type { Table } from '../tables/index.js';
+import { placeOf } from './place.js';
+import { study } from './study.js';
+import { type TimingOptions, timed } from './timing.js';
+
+export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
+  /** What is compared, by the name it has in the table; a function is called for every row. */
+  models: Readonly<Record<string, Potential | (() => Potential)>>;
+  structure: Structure;
+  /** Default [1]. */
+  replicas?: readonly number[];
+  /** Steps of one timed stretch. Default 500. */
+  steps?: number;
+  /** fs. Default 2. */
+  timestep?: number;
+  /** K. Default 300. */
+  temperature?: number;
+  /** Of velocities and noise. Default 1. */
+  seed?: number;
+  file?: string;
+  version?: string;
+  signal?: AbortSignal;
+  progress?: boolean;
+}
+
+/**
+ * Langevin (BAOAB) steps per second: list, forces, noise and motion, by the caller's clock.
+ * Columns: seconds (of one step of all replicas, median over stretches), seconds_p5, seconds_p95, rate (replica-steps/s),
+ * nsPerDay (all replicas together), listRebuilds (per 1000 steps), temperature (K, at the end).
+ */
+export function stepStudy(options: StepStudyOptions): Promise<Table> {
+  const { seed = 1, steps = 500, structure, temperature = 300, timestep = 2 } = options;
+  return study<{ model: string; replicas: number }>({
+    name: 'md steps',
+    grid: { model: Object.keys(options.models), replicas: options.replicas ?? [1] },
+    measure: async (point, { signal }) => {
+      const given = options.models[point.model]!;
+      const potential = typeof given === 'function' ? given() : given;
+      const sim = simulate(structure, potential, {
+        integrator: langevin({ temperature, timestep, seed }),
+        steps,
+        every: steps,
+        replicas: point.replicas,
+        progress: false,
+      });
+      await sim.run();
+      const before = sim.summary();
+      const t = await timed(
+        () => {
+          sim.extend(steps);
+          return sim.run();
+        },
+        { repeats: 10, warmup: 1, ...options, signal },
+      );
+      const after = sim.summary();
+      const seconds = t.median / steps;
+      return {
+        atoms: structure.count,
+        seconds,
+        seconds_p5: t.low / steps,
+        seconds_p95: t.high / steps,
+        rate: point.replicas / seconds,
+        nsPerDay: (point.replicas / seconds) * timestep * 86_400e-6,
+        listRebuilds: (1000 * (after.listRebuilds - before.listRebuilds)) / (after.steps - before.steps),
+        temperature: mean(sim.state.temperature),
+        repeats: t.repeats,
+        stepsPerRepeat: steps,
+        timestep,
+        seed,
+        ...placeOf(potential),
+      };
+    },
+    ...pass(options),
+  });
+}
+
+const mean = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((a, b) => a + b, 0) / values.length;
+
+/** What every study hands on as it is. */
+export function pass(
+  options: Pick<StepStudyOptions, 'file' | 'version' | 'signal' | 'progress'>,
+): Pick<StepStudyOptions, 'file' | 'version' | 'signal' | 'progress'> {
+  const { file, progress, signal, version } = options;
+  return {
+    ...(file === undefined ? {} : { file }),
+    ...(version === undefined ? {} : { version }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(progress === undefined ? {} : { progress }),
+  };
+}
