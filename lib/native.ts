@@ -98,6 +98,8 @@ export interface NativeDynamicsState {
   /** (atoms,3) Å: where the neighbour list was built; empty without one. */
   listBuiltAt: Float64Array;
   listRebuilds: number;
+  /** Whether steps are taken on a GPU. */
+  onDevice: boolean;
   /** (systems) eV. */
   kT: Float64Array;
   /** (systems) rung of the tempering ladder; empty without tempering. */
@@ -227,6 +229,7 @@ export interface Addon {
       }[];
     }[],
     assignment: Int32Array | undefined,
+    device: number | undefined,
   ): NativePotential;
   bondedTermEnergies(potential: NativePotential, batch: NativeBatch): Float64Array;
 
@@ -305,7 +308,7 @@ export interface NativeSchnetConfig {
 }
 
 export interface NativeSchnetOptions {
-  backend: 'reference' | 'cpu';
+  backend: 'reference' | 'cpu' | 'cuda';
   precision: 'float64' | 'float32';
   pipeline: 'baseline' | 'flash' | 'table';
   radialBasis: boolean;

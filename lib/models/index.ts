@@ -23,6 +23,7 @@ export {
   type PerTuple,
   type PriorCoordinate,
   type PriorForm,
+  type PriorOptions,
   PriorPotential,
   type PriorTerm,
   type PriorTopology,

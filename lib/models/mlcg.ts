@@ -5,7 +5,7 @@ import type { Structure } from '../structure/structure.js';
 import { type EnergyUnit, energyUnits } from '../units.js';
 import { fiveBeadLists, type MlcgLists } from './mlcg-lists.js';
 import { type MlcgPrior, mlcgPriors } from './mlcg-priors.js';
-import { PriorPotential, type PriorTerm, tupleSize } from './priors.js';
+import { type PriorOptions, PriorPotential, type PriorTerm, tupleSize } from './priors.js';
 
 export interface MlcgOptions {
   /** What each prior acts on. Default: worked out from the residues of the structure. */
@@ -76,7 +76,14 @@ function toInternal(prior: MlcgPrior, row: readonly number[], scale: number): nu
  * @example const prior = loadPriors('prior.pt', beadsFromSequence(sequences.CLN025))
  * @example const prior = loadPriors('prior.pt', start, { lists: mlcgLists(readTorch('configurations.pt'), 'configurations.pt') })
  */
-export function loadPriors(path: string, structure: Structure, options: MlcgOptions = {}): PriorPotential {
+export function loadPriors(
+  path: string,
+  structure: Structure,
+  options: MlcgOptions & PriorOptions = {},
+): PriorPotential {
   const terms = mlcgTerms(mlcgPriors(readTorch(path), path), structure, options);
-  return new PriorPotential([{ atoms: structure.count, terms }], undefined, 'mlcg priors');
+  return new PriorPotential([{ atoms: structure.count, terms }], undefined, {
+    name: 'mlcg priors',
+    ...options,
+  });
 }

@@ -4,7 +4,7 @@ import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/structure.js';
 import type { EnergyUnit, LengthUnit } from '../units.js';
 
-export type Backend = 'reference' | 'cpu';
+export type Backend = 'reference' | 'cpu' | 'cuda';
 export type Precision = 'float64' | 'float32';
 
 /** What every potential says of itself. */

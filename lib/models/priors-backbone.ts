@@ -24,6 +24,7 @@ import {
   fourierDihedrals,
   harmonicAngles,
   harmonicBonds,
+  type PriorOptions,
   PriorPotential,
   type PriorTerm,
   pairsApart,
@@ -73,7 +74,7 @@ const contacts: Readonly<Record<string, number>> = {
 /** Fewest bonds between two beads that repel. */
 const separation = 5;
 
-export interface BackbonePriorOptions {
+export interface BackbonePriorOptions extends PriorOptions {
   /**
    * One letter per residue: φ and ψ of H (helix) and E (strand) residues are held near their ideal values by
    * k (1 − cos(φ − φ0)). Default: none are.
@@ -81,7 +82,6 @@ export interface BackbonePriorOptions {
   secondaryStructure?: string;
   /** k of those terms, kcal/mol. Default 3: weak against bonds, five times kT at 300 K. */
   torsionStrength?: number;
-  name?: string;
 }
 
 /**
@@ -101,11 +101,10 @@ export function backbonePriors(structure: Structure, options: BackbonePriorOptio
     excludedVolume(topology, names),
     ...torsions(topology, options),
   ].filter((t) => t.tuples.length > 0);
-  return new PriorPotential(
-    [{ atoms: structure.count, terms }],
-    undefined,
-    options.name ?? 'backbone priors',
-  );
+  return new PriorPotential([{ atoms: structure.count, terms }], undefined, {
+    name: 'backbone priors',
+    ...options,
+  });
 }
 
 const kcal = { energyUnit: 'kcal/mol' } as const;

@@ -8,6 +8,7 @@ import { native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/structure.js';
 import { type EnergyUnit, energyUnits } from '../units.js';
+import { deviceIndex } from './cuda.js';
 import { Potential } from './potential.js';
 
 export type PriorCoordinate = 'distance' | 'cosine' | 'angle' | 'dihedral';
@@ -234,18 +235,37 @@ export interface PriorTopology {
   readonly terms: readonly PriorTerm[];
 }
 
+/** What priors are computed on. */
+export interface PriorOptions {
+  /** Shown in tables and errors. */
+  name?: string;
+  /** `cpu` (default), or `cuda`: a GPU, where a sum with a model that computes there runs whole steps. */
+  backend?: 'cpu' | 'cuda';
+  /** GPU by index or by part of its name. Default 0. */
+  device?: number | string;
+}
+
 /** A potential that knows its terms. */
 export class PriorPotential extends Potential {
   readonly topologies: readonly PriorTopology[];
   /** Topology of each system of a batch; undefined when one topology serves any number of replicas. */
   readonly assignment: readonly number[] | undefined;
 
-  constructor(topologies: readonly PriorTopology[], assignment?: readonly number[], name = 'priors') {
+  /** @throws EINVALID for a tuple that does not fit or a GPU that is not there, ENOTFOUND without CUDA */
+  constructor(
+    topologies: readonly PriorTopology[],
+    assignment?: readonly number[],
+    options: PriorOptions = {},
+  ) {
+    const { backend = 'cpu', name = 'priors' } = options;
+    if (backend !== 'cpu' && backend !== 'cuda')
+      invalid('priors.backend', "must be 'cpu' or 'cuda'", backend);
     const handle = native().createBonded(
       topologies.map(({ atoms, terms }) => ({ atoms, terms: [...terms] })),
       assignment ? Int32Array.from(assignment) : undefined,
+      backend === 'cuda' ? deviceIndex(options.device) : undefined,
     );
-    super(handle, { name, cutoff: 0, backend: 'cpu', precision: 'float64' });
+    super(handle, { name, cutoff: 0, backend, precision: 'float64' });
     this.topologies = topologies;
     this.assignment = assignment;
   }
@@ -260,10 +280,10 @@ export class PriorPotential extends Potential {
 export function priors(
   molecule: Structure | number,
   terms: readonly PriorTerm[],
-  options: { name?: string } = {},
+  options: PriorOptions = {},
 ): PriorPotential {
   const atoms = typeof molecule === 'number' ? molecule : molecule.count;
-  return new PriorPotential([{ atoms, terms }], undefined, options.name);
+  return new PriorPotential([{ atoms, terms }], undefined, options);
 }
 
 /**
@@ -273,6 +293,7 @@ export function priors(
 export function priorsOfBatch(
   molecules: readonly PriorPotential[],
   assignment: readonly number[] = molecules.map((_, i) => i),
+  options: PriorOptions = {},
 ): PriorPotential {
   const topologies = molecules.map((m) => {
     const only = m.topologies[0];
@@ -280,7 +301,7 @@ export function priorsOfBatch(
       return invalid('priorsOfBatch.molecules', 'must be priors of one molecule each', m.name);
     return only;
   });
-  return new PriorPotential(topologies, assignment);
+  return new PriorPotential(topologies, assignment, options);
 }
 
 /** Energy of each term by name. Terms that share a name add up. @returns name -> (systems) eV */

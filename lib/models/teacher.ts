@@ -115,9 +115,8 @@ export function teacher(protein: Structure | KnownProtein, options: TeacherOptio
     ...(secondaryStructure === undefined ? {} : { secondaryStructure }),
   });
   const terms = [...backbone.topologies[0]!.terms, ...residueInteractions(structure, options)];
-  return new PriorPotential(
-    [{ atoms: structure.count, terms }],
-    undefined,
-    options.name ?? 'teacher potential',
-  );
+  return new PriorPotential([{ atoms: structure.count, terms }], undefined, {
+    name: 'teacher potential',
+    ...options,
+  });
 }

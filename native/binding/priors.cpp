@@ -1,5 +1,5 @@
 #include "binding/binding.h"
-#include "models/bonded/bonded.h"
+#include "models/bonded/bonded-on-device.h"
 
 namespace mdlab::binding {
 namespace {
@@ -38,7 +38,8 @@ BondedTerm termOf(const Napi::Object& o) {
   return term;
 }
 
-// createBonded([{atoms, terms: [{name, coordinate, form, tuples, parameters}]}], assignment?)
+// createBonded([{atoms, terms: [{name, coordinate, form, tuples, parameters}]}], assignment?,
+// device?): on the GPU of that index, else on the host
 Napi::Value jsCreateBonded(const Napi::CallbackInfo& info) {
   const auto list = info[0].As<Napi::Array>();
   std::vector<BondedTopology> topologies;
@@ -52,14 +53,18 @@ Napi::Value jsCreateBonded(const Napi::CallbackInfo& info) {
     topologies.push_back(std::move(topology));
   }
   const auto assignment = ints(info[1], "bonded.assignment");
-  return wrapPotential(info.Env(),
-                       std::make_shared<Bonded>(std::move(topologies),
-                                                std::vector(assignment.begin(), assignment.end())));
+  auto bonded = std::make_shared<Bonded>(std::move(topologies),
+                                         std::vector(assignment.begin(), assignment.end()));
+  if (info[2].IsUndefined()) return wrapPotential(info.Env(), std::move(bonded));
+  auto& device = cuda::Device::open(info[2].ToNumber().Int32Value());
+  return wrapPotential(info.Env(), std::make_shared<BondedOnDevice>(device, std::move(bonded)));
 }
 
 // bondedTermEnergies(potential, batch) -> Float64Array (systems, terms)
 Napi::Value jsBondedTermEnergies(const Napi::CallbackInfo& info) {
-  const auto potential = std::dynamic_pointer_cast<Bonded>(unwrapPotential(info[0]));
+  const auto given = unwrapPotential(info[0]);
+  const auto onDevice = std::dynamic_pointer_cast<BondedOnDevice>(given);
+  auto* potential = onDevice ? &onDevice->onHost() : dynamic_cast<Bonded*>(given.get());
   if (!potential) invalid("bondedTermEnergies: must get a potential of bonded terms");
   const BatchArguments arguments = batchOf(info[1].As<Napi::Object>());
   auto out = Napi::Float64Array::New(

@@ -30,6 +30,14 @@ class DevicePotential : public Potential {
                        const DeviceEvaluation& out) = 0;
   // Throws Error(EINVALID) where a type, box or size does not fit this potential.
   virtual void checkBatch(const Batch& batch) const = 0;
+  // The terms of a sum, none of them a sum; none for a single term.
+  virtual std::span<const std::shared_ptr<DevicePotential>> terms() const { return {}; }
+
+  // prepare() for a user, any address. Users take turns: what one has captured of enqueue() is
+  // stale once this potential or one of its terms is prepared for another.
+  void prepareFor(const void* user, cuda::Stream& stream, const DeviceBatch& batch,
+                  std::int64_t edges, bool forces, bool virial);
+  bool preparedFor(const void* user) const;
 
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) final;
   // Seconds of the list's build within the last evaluate().
@@ -37,14 +45,27 @@ class DevicePotential : public Potential {
   std::int64_t edges() const { return edges_; }
 
  private:
+  [[noreturn]] void blame(const Batch& batch, std::span<const double> values) const;
+
   cuda::Device& device_;
+  const void* user_ = nullptr;
   double listSeconds_ = 0;
   std::int64_t edges_ = 0;
   struct Host;
   std::unique_ptr<Host> host_;
 };
 
-// Terms that all compute on one device, as one potential.
+// The turns of a sum's terms, in an order that all sums share. Whoever holds the turn of a device
+// potential and enqueues it holds these too.
+class TermTurns {
+ public:
+  explicit TermTurns(const DevicePotential& potential);
+
+ private:
+  std::vector<std::unique_ptr<PotentialTurn>> turns_;
+};
+
+// Terms that all compute on one device, as one potential. Throws Error(EINVALID) where they do not.
 std::shared_ptr<DevicePotential> sumOnDevice(std::vector<std::shared_ptr<DevicePotential>> terms);
 
 }  // namespace mdlab

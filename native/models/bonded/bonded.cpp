@@ -228,19 +228,25 @@ void Bonded::evaluate(const Batch& batch, const NeighborList*, const Evaluation&
 
 void Bonded::termEnergies(const Batch& batch, std::span<double> out) { run(batch, {}, out); }
 
-void Bonded::run(const Batch& batch, const Evaluation& out, std::span<double> perTerm) {
+void Bonded::checkBatch(const Batch& batch) const {
   const std::int32_t systems = batch.systems();
   if (!assignment_.empty() && assignment_.size() != static_cast<std::size_t>(systems))
     invalid("bonded: must get " + std::to_string(assignment_.size()) + " systems, received " +
             std::to_string(systems));
-  std::vector<Block> blocks;
   for (std::int32_t s = 0; s < systems; ++s) {
-    const std::int32_t which = assignment_.empty() ? 0 : assignment_[s];
+    const std::int32_t wanted = topologies_[assignment_.empty() ? 0 : assignment_[s]].atoms;
     const std::int32_t atoms = batch.offsets[s + 1] - batch.offsets[s];
-    if (atoms != topologies_[which].atoms)
-      invalid("bonded: system " + std::to_string(s) + " must have the " +
-              std::to_string(topologies_[which].atoms) + " particles of its topology, received " +
-              std::to_string(atoms));
+    if (atoms != wanted)
+      invalid("bonded: system " + std::to_string(s) + " must have the " + std::to_string(wanted) +
+              " particles of its topology, received " + std::to_string(atoms));
+  }
+}
+
+void Bonded::run(const Batch& batch, const Evaluation& out, std::span<double> perTerm) {
+  checkBatch(batch);
+  std::vector<Block> blocks;
+  for (std::int32_t s = 0; s < batch.systems(); ++s) {
+    const std::int32_t which = assignment_.empty() ? 0 : assignment_[s];
     if (!blocks.empty() && blocks.back().topology == which && blocks.back().count < width)
       ++blocks.back().count;
     else

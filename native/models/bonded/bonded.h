@@ -82,6 +82,11 @@ class Bonded : public Potential {
 
   double cutoff() const override { return 0; }
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) override;
+  // Throws Error(EINVALID) where the batch's systems are not those of the topologies.
+  void checkBatch(const Batch& batch) const;
+
+  const std::vector<BondedTopology>& topologies() const { return topologies_; }
+  const std::vector<std::int32_t>& assignment() const { return assignment_; }
 
   // Terms of the topology that has most: the row length of termEnergies.
   std::size_t terms() const;
