@@ -80,6 +80,7 @@ export function summarize(run: Finished): Summary {
       backend: info.backend,
       precision: info.precision,
       ...(info.pipeline ? { pipeline: info.pipeline } : {}),
+      steps: whereSteps(run.potential, state.onDevice),
       integrator: integrator.kind,
       timestep: integrator.timestep,
       seed: integrator.seed,
@@ -89,6 +90,15 @@ export function summarize(run: Finished): Summary {
       node: process.version,
     },
   };
+}
+
+/** Where steps are taken: on the potential's device where all of it computes there. */
+function whereSteps(potential: Potential, onDevice: boolean): string {
+  if (onDevice) return 'cuda';
+  const parts = potential.terms.length > 0 ? potential.terms : [potential];
+  const host = parts.filter((t) => t.info.backend !== 'cuda').map((t) => t.name);
+  if (host.length === parts.length) return 'cpu';
+  return `cpu, because ${host.join(', ') || 'a term'} does not compute on the GPU`;
 }
 
 function exchangeColumns(temperatures: readonly number[], state: NativeDynamicsState): ExchangeColumns {

@@ -44,7 +44,7 @@ Napi::Value jsPhilox(const Napi::CallbackInfo& info) {
   if (counter.ElementLength() != 4) invalid("philox.counter: must hold 4 words");
   const std::uint64_t key =
       info[1].ToNumber().Uint32Value() | std::uint64_t{info[2].ToNumber().Uint32Value()} << 32;
-  const auto block = philox({counter[0], counter[1], counter[2], counter[3]}, key);
+  const auto block = philox({{counter[0], counter[1], counter[2], counter[3]}}, key);
   auto out = Napi::Uint32Array::New(info.Env(), 4);
   for (int k = 0; k < 4; ++k) out[k] = block[k];
   return out;

@@ -15,9 +15,8 @@ namespace {
 // A run and the flag that stops it; used by one background chunk at a time.
 template <class Engine>
 struct Run {
-  template <class... Arguments>
-  explicit Run(Arguments&&... arguments) : engine(std::forward<Arguments>(arguments)...) {}
-  Engine engine;
+  explicit Run(std::unique_ptr<Engine> made) : engine(std::move(made)) {}
+  std::unique_ptr<Engine> engine;
   std::shared_ptr<CancelFlag> flag = std::make_shared<CancelFlag>(false);
   std::atomic<bool> busy{false};  // cleared by the chunk's own thread
 };
@@ -102,24 +101,24 @@ Napi::Value jsCreateDynamics(const Napi::CallbackInfo& info) {
   options.skin = number("skin");
   options.tempering.every = o.Get("exchangeEvery").ToNumber().Int64Value();
   options.tempering.kT = vectorOf<double>(doubles(o.Get("ladder"), "ladder"));
-  auto run = std::make_shared<DynamicsRun>(unwrapPotential(info[0]),
-                                           topologyOf(arguments, o.Get("inverseMasses")), options);
-  run->engine.setPositions(arguments.batch.positions);
+  auto run = std::make_shared<DynamicsRun>(makeDynamics(
+      unwrapPotential(info[0]), topologyOf(arguments, o.Get("inverseMasses")), options));
+  run->engine->setPositions(arguments.batch.positions);
   return wrap(info.Env(), std::move(run));
 }
 
 Napi::Value jsSetPositions(const Napi::CallbackInfo& info) {
-  unwrapIdle<Dynamics>(info[0])->engine.setPositions(doubles(info[1], "positions"));
+  unwrapIdle<Dynamics>(info[0])->engine->setPositions(doubles(info[1], "positions"));
   return info.Env().Undefined();
 }
 
 Napi::Value jsSetVelocities(const Napi::CallbackInfo& info) {
-  unwrapIdle<Dynamics>(info[0])->engine.setVelocities(doubles(info[1], "velocities"));
+  unwrapIdle<Dynamics>(info[0])->engine->setVelocities(doubles(info[1], "velocities"));
   return info.Env().Undefined();
 }
 
 Napi::Value jsDrawVelocities(const Napi::CallbackInfo& info) {
-  unwrapIdle<Dynamics>(info[0])->engine.drawVelocities(doubles(info[1], "kT"));
+  unwrapIdle<Dynamics>(info[0])->engine->drawVelocities(doubles(info[1], "kT"));
   return info.Env().Undefined();
 }
 
@@ -137,10 +136,10 @@ Napi::Value jsAdvance(const Napi::CallbackInfo& info) {
           std::atomic<bool>& busy;
           ~Idle() { busy = false; }
         } idle{run->busy};
-        run->engine.advance(steps);
+        run->engine->advance(steps);
       },
       [run](Napi::Env env) {
-        return Napi::Number::New(env, static_cast<double>(run->engine.step()));
+        return Napi::Number::New(env, static_cast<double>(run->engine->step()));
       });
 }
 
@@ -153,18 +152,15 @@ Napi::Value jsStop(const Napi::CallbackInfo& info) {
 
 template <class Engine>
 Napi::Value jsStep(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(unwrap<Engine>(info[0])->engine.step()));
-}
-
-Napi::Float64Array listBuiltAtOf(Napi::Env env, const Dynamics& engine) {
-  return copyOf(env, engine.forces().listBuiltAt());
+  return Napi::Number::New(info.Env(),
+                           static_cast<double>(unwrap<Engine>(info[0])->engine->step()));
 }
 
 // readDynamics(run) -> copies of the state after the last whole step
 Napi::Value jsReadDynamics(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto run = unwrapIdle<Dynamics>(info[0]);
-  const auto& engine = run->engine;
+  const auto& engine = *run->engine;
   const auto& state = engine.state();
   auto kinetic =
       Napi::Float64Array::New(env, static_cast<std::size_t>(engine.topology().systems()));
@@ -179,8 +175,9 @@ Napi::Value jsReadDynamics(const Napi::CallbackInfo& info) {
   out.Set("potential", copyOf(env, state.energy.span()));
   out.Set("kinetic", kinetic);
   out.Set("virial", copyOf(env, state.virial.span()));
-  out.Set("listBuiltAt", listBuiltAtOf(env, engine));
-  out.Set("listRebuilds", static_cast<double>(engine.forces().listRebuilds()));
+  out.Set("listBuiltAt", copyOf(env, engine.listBuiltAt()));
+  out.Set("onDevice", engine.onDevice());
+  out.Set("listRebuilds", static_cast<double>(engine.listRebuilds()));
   out.Set("kT", numbersOf(env, engine.options().kT));
   out.Set("rung", numbersOf(env, tempering.rung));
   out.Set("attempted", numbersOf(env, tempering.attempted));
@@ -192,7 +189,7 @@ Napi::Value jsReadDynamics(const Napi::CallbackInfo& info) {
 Napi::Value jsRestoreDynamics(const Napi::CallbackInfo& info) {
   auto run = unwrapIdle<Dynamics>(info[0]);
   const auto o = info[1].As<Napi::Object>();
-  State state(run->engine.topology());
+  State state(run->engine->topology());
   const auto read = [&](const char* name, Buffer<double>& to) {
     const auto values = doubles(o.Get(name), name);
     if (values.size() != to.size())
@@ -209,10 +206,10 @@ Napi::Value jsRestoreDynamics(const Napi::CallbackInfo& info) {
     const auto values = doubles(o.Get(name), name);
     return std::vector<Integer>(values.begin(), values.end());
   };
-  run->engine.restore(o.Get("step").ToNumber().Int64Value(), state,
-                      doubles(o.Get("listBuiltAt"), "listBuiltAt"),
-                      integers("rung", std::int32_t{}), integers("attempted", std::int64_t{}),
-                      integers("accepted", std::int64_t{}));
+  run->engine->restore(o.Get("step").ToNumber().Int64Value(), state,
+                       doubles(o.Get("listBuiltAt"), "listBuiltAt"),
+                       integers("rung", std::int32_t{}), integers("attempted", std::int64_t{}),
+                       integers("accepted", std::int64_t{}));
   return info.Env().Undefined();
 }
 
@@ -223,16 +220,17 @@ Napi::Value jsCreateFire(const Napi::CallbackInfo& info) {
   const auto number = [&](const char* name) { return o.Get(name).ToNumber().DoubleValue(); };
   std::vector<double> ones(static_cast<std::size_t>(arguments.batch.atoms()), 1.0);
   Topology topology(arguments.batch.offsets, arguments.batch.types, arguments.batch.boxes, ones);
-  return wrap(info.Env(), std::make_shared<FireRun>(unwrapPotential(info[0]), std::move(topology),
-                                                    FireOptions{number("forceTolerance"),
-                                                                number("maxMove"), number("skin")},
-                                                    arguments.batch.positions));
+  return wrap(info.Env(),
+              std::make_shared<FireRun>(std::make_unique<Fire>(
+                  unwrapPotential(info[0]), std::move(topology),
+                  FireOptions{number("forceTolerance"), number("maxMove"), number("skin")},
+                  arguments.batch.positions)));
 }
 
 Napi::Value jsReadFire(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto run = unwrapIdle<Fire>(info[0]);
-  const auto& engine = run->engine;
+  const auto& engine = *run->engine;
   auto out = Napi::Object::New(env);
   out.Set("step", static_cast<double>(engine.step()));
   out.Set("positions", copyOf(env, engine.state().positions.span()));

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "md/force-evaluator.h"
 #include "md/tempering.h"
 #include "md/topology.h"
+#include "models/potential.h"
 
 namespace mdlab {
 
@@ -27,9 +27,9 @@ struct DynamicsOptions {
   Tempering tempering;
 };
 
-// Molecular dynamics of a batch of systems with one potential. A step is written into a second
-// state and shown by a swap: one cut off, by a stop request or an error, leaves the state as it was
-// before that step, so that going on gives the same bits as never having stopped.
+// Molecular dynamics of a batch of systems with one potential. After advance(), whether it ended by
+// itself, by a stop request or by an error, the state is that of the last whole step: going on
+// gives the same bits as never having stopped.
 //
 // Velocity Verlet (Swope et al. 1982): v += ½ dt F/m; x += dt v; F(x); v += ½ dt F/m.
 // Langevin, BAOAB (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34):
@@ -37,14 +37,11 @@ struct DynamicsOptions {
 //   v += ½ dt F/m, ξ of Philox stream `thermostat` at (seed, step, replica, atom in replica).
 class Dynamics {
  public:
-  Dynamics(std::shared_ptr<Potential> potential, Topology topology, DynamicsOptions options);
+  virtual ~Dynamics() = default;
 
-  // Takes `steps` steps. Throws Cancelled, Error(ENUMERIC) naming step, system and atom; either
-  // way the state is that of the last whole step.
-  void advance(std::int64_t steps);
-
-  // Makes energy and forces those of the positions; costs nothing when they already are.
-  void ensureForces();
+  // Takes `steps` steps; energy and forces are those of the positions afterwards. Throws Cancelled,
+  // Error(ENUMERIC) naming step, system and atom.
+  virtual void advance(std::int64_t steps) = 0;
 
   // Steps since the run began; may be read from any thread.
   std::int64_t step() const { return step_.load(std::memory_order_relaxed); }
@@ -52,7 +49,11 @@ class Dynamics {
   const Topology& topology() const { return topology_; }
   const DynamicsOptions& options() const { return options_; }
   const State& state() const { return state_; }
-  const ForceEvaluator& forces() const { return forces_; }
+  // Positions at which the list at hand was built, (atoms,3) Å; empty when there is none.
+  virtual std::span<const double> listBuiltAt() const = 0;
+  virtual std::int64_t listRebuilds() const = 0;
+  // Whether steps are taken on a GPU.
+  virtual bool onDevice() const { return false; }
 
   // Starting values. Velocities of Maxwell-Boltzmann are drawn at the systems' kT.
   void setPositions(std::span<const double> positions);
@@ -63,20 +64,32 @@ class Dynamics {
                std::span<const std::int32_t> rung, std::span<const std::int64_t> attempted,
                std::span<const std::int64_t> accepted);
 
- private:
-  void moveOnce(std::int64_t step);
-  void kickAndDrift(std::int64_t step);
-  void finishDrift(std::int64_t step);
-  void finishKick(std::int64_t step);
-  void evaluateNext(std::int64_t step);
-  [[noreturn]] void diverged(std::int64_t step, const std::string& why);
+ protected:
+  Dynamics(Topology topology, DynamicsOptions options);
+  // State, options or list were changed from outside.
+  virtual void changed() {}
+  // Builds the list at these positions, as it was when a run was stored; none: as before any step.
+  virtual void buildListAt(std::span<const double> positions) = 0;
+
+  // What went wrong in a step: an atom moved too far (Å), or a force or an energy is not finite.
+  struct Divergence {
+    enum What { distance, force, energy } what;
+    std::int64_t step;
+    std::int32_t atom;  // of an energy: any of its system
+    double moved;
+    std::string why;  // what the potential said, or nothing
+  };
+  [[noreturn]] void diverged(const Divergence& told) const;
 
   Topology topology_;
   DynamicsOptions options_;
-  ForceEvaluator forces_;
-  State state_, next_;
+  State state_;
   bool forcesValid_ = false;
   std::atomic<std::int64_t> step_{0};
 };
+
+// A run where the potential computes: on its GPU, else on the host.
+std::unique_ptr<Dynamics> makeDynamics(std::shared_ptr<Potential> potential, Topology topology,
+                                       DynamicsOptions options);
 
 }  // namespace mdlab

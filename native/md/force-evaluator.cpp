@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "models/device-potential.h"
 
 namespace mdlab {
 
@@ -14,7 +15,8 @@ ForceEvaluator::ForceEvaluator(std::shared_ptr<Potential> potential, const Topol
 }
 
 void ForceEvaluator::forgetList() {
-  const double cutoff = potential_->cutoff();
+  const bool ownList = dynamic_cast<const DevicePotential*>(potential_.get()) != nullptr;
+  const double cutoff = ownList ? 0 : potential_->cutoff();
   list_ = cutoff > 0 ? std::make_unique<VerletList>(cutoff, skin_) : nullptr;
 }
 
