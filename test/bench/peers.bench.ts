@@ -2,21 +2,18 @@
 // other on one device: energy and forces of the protocol's globules. The force error of both is against float64 on a CPU.
 // Options: --backend cuda|cpu (default: cuda where it works), --python python3, --variants eager,compile,…, --repeats N (20),
 // --cases all|NAME;NAME, --smoke (tiny, for a machine without a GPU), --export (write the cases and stop).
-import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeSafetensors } from '../../lib/io/safetensors.js';
-import type { Tensor } from '../../lib/io/tensor.js';
 import { evaluate } from '../../lib/models/potential.js';
 import type { SchnetOptions } from '../../lib/models/schnet.js';
-import { basisParameters, type SchnetConfig } from '../../lib/models/schnet-config.js';
+import type { SchnetConfig } from '../../lib/models/schnet-config.js';
 import { defaultSchnetConfig, randomSchnet } from '../../lib/models/schnet-random.js';
 import { native } from '../../lib/native.js';
-import { neighborList } from '../../lib/neighbors/index.js';
 import type { Structure } from '../../lib/structure/index.js';
 import { globule, jittered } from '../models/schnet-cases.js';
 import { relativeError, root } from '../tools.js';
+import { runPeers, writeCase } from './peers.js';
 import { type Row, report, timed } from './tools.js';
 
 const { values } = parseArgs({
@@ -61,36 +58,6 @@ const cases = plans
     const start = globule(atoms, 14 * Math.cbrt(atoms / 269), 1);
     return { ...c, systems: jittered(start, c.replicas, 0.1, 2) };
   });
-
-// ---- what PyTorch reads ----
-
-function write(path: string, { config, systems, replicas }: Case, exact: Float64Array): void {
-  const model = randomSchnet(config);
-  const atoms = systems[0]!.count;
-  const list = neighborList(systems, { cutoff: config.cutoff.upper });
-  const edges = new Int32Array(2 * list.edges);
-  for (let i = 0; i < list.atoms; i++) edges.fill(i, list.rowStart[i], list.rowStart[i + 1]);
-  edges.set(list.column, list.edges);
-  const { centers, widths } = basisParameters(model.config, model.tensors);
-  const positions = new Float64Array(3 * atoms * replicas);
-  for (const [r, s] of systems.entries()) positions.set(s.positions, 3 * atoms * r);
-  const types = Int32Array.from(systems.flatMap((s) => [...s.types!]));
-  const plain = (data: Float64Array | Int32Array, ...shape: number[]): Tensor => ({
-    shape,
-    dtype: data instanceof Int32Array ? 'int32' : 'float64',
-    data,
-  });
-  const tensors = new Map<string, Tensor>([
-    ['positions', plain(positions, atoms * replicas, 3)],
-    ['types', plain(types, types.length)],
-    ['edges', plain(edges, 2, list.edges)],
-    ['basis.centers', plain(centers, centers.length)],
-    ['basis.widths', plain(widths, widths.length)],
-    ['reference.forces', plain(exact, atoms, 3)],
-    ...model.tensors,
-  ]);
-  writeSafetensors(path, tensors, { case: JSON.stringify({ config, atoms, replicas }) });
-}
 
 // ---- ours ----
 
@@ -146,36 +113,10 @@ function ourRow(name: string, options: SchnetOptions, { config, systems }: Case,
 
 // ---- theirs ----
 
-interface Peer {
-  name: string;
-  ms?: number;
-  p5?: number;
-  p95?: number;
-  peak_bytes?: number | null;
-  force_error?: number;
-  first_s?: number;
-  torch?: string;
-  device?: string;
-  failed?: string;
-}
-
 function peerRows(path: string, variants: string, backend: string): Row[] {
-  const script = join(root, 'test', 'bench', 'peers', 'run.py');
-  const device = backend === 'cuda' ? 'cuda' : 'cpu';
-  const told = spawnSync(
-    values.python,
-    [script, path, '--variants', variants, '--repeats', String(repeats), '--device', device],
-    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  if (told.status !== 0) {
-    const why = told.error?.message ?? `${values.python} ended with ${told.status}`;
-    return [{ who: 'PyTorch', note: why }];
-  }
-  return told.stdout
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Peer)
-    .map((p) => ({
+  try {
+    const device = backend === 'cuda' ? 'cuda' : 'cpu';
+    return runPeers(path, { python: values.python, variants, repeats, device }).map((p) => ({
       who: `PyTorch ${p.name}`,
       ms: p.ms ?? null,
       p5: p.p5 ?? null,
@@ -184,6 +125,9 @@ function peerRows(path: string, variants: string, backend: string): Row[] {
       'force error': p.force_error ?? null,
       note: p.failed ?? `torch ${p.torch}, ${p.device}, first call ${p.first_s!.toFixed(1)} s`,
     }));
+  } catch (error) {
+    return [{ who: 'PyTorch', note: (error as Error).message }];
+  }
 }
 
 const folder = join(root, 'build', 'bench', 'peers');
@@ -196,7 +140,7 @@ for (const c of cases) {
     c.systems[0]!,
   ).forces;
   const path = join(folder, `${c.name.replaceAll(/[ ,]+/g, '-')}.safetensors`);
-  write(path, c, exact);
+  writeCase(path, c, exact);
   if (values.export) continue;
   const mine = ours[backend]!.map(([name, options]) =>
     ourRow(name, { backend: backend as 'cpu', ...options }, c, exact),

@@ -5,7 +5,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const wanted = process.argv.slice(2);
+// Words before the first option choose benchmarks; options go to each of them.
+const all = process.argv.slice(2);
+const cut = all.findIndex((a) => a.startsWith('-'));
+const wanted = cut < 0 ? all : all.slice(0, cut);
+const options = cut < 0 ? [] : all.slice(cut);
 const files = readdirSync(here)
   .filter((f) => f.endsWith('.bench.js') && (wanted.length === 0 || wanted.some((w) => f.includes(w))))
   .sort();
@@ -16,7 +20,10 @@ if (files.length === 0) {
 let failed = 0;
 for (const f of files) {
   console.log(`\n== ${f.replace('.bench.js', '')}`);
-  if (spawnSync(process.execPath, ['--enable-source-maps', join(here, f)], { stdio: 'inherit' }).status !== 0)
+  if (
+    spawnSync(process.execPath, ['--enable-source-maps', join(here, f), ...options], { stdio: 'inherit' })
+      .status !== 0
+  )
     failed++;
 }
 process.exit(failed ? 1 : 0);
