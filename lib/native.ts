@@ -315,6 +315,8 @@ export interface NativeSchnetOptions {
   messagePassing: boolean;
   aggregation: boolean;
   weights16: boolean;
+  /** Place in SchnetOperands. */
+  operands: number;
   envelopeGradient: boolean;
   tolerance: number;
 }

@@ -40,6 +40,7 @@ export {
 export { type BackbonePriorOptions, backbonePriors } from './priors-backbone.js';
 export {
   Schnet,
+  type SchnetOperands,
   type SchnetOptions,
   type SchnetPipeline,
   type SchnetTable,

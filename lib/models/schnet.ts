@@ -34,6 +34,20 @@ export interface SchnetTechniques {
   weights16?: boolean;
 }
 
+/**
+ * How the operands of the filter network's products are held on a GPU's tensor cores; sums are single precision (32-bit
+ * integers for int8), and so is everything outside these products. `-channel`: every output of a layer has its own
+ * scale. `float32` holds each number as a sum of two halves, which keeps single precision's accuracy.
+ */
+export type SchnetOperands =
+  | 'float32'
+  | 'tf32'
+  | 'bfloat16'
+  | 'float16'
+  | 'float16-channel'
+  | 'int8'
+  | 'int8-channel';
+
 export interface SchnetOptions {
   /** `reference` is plain double-precision code, the oracle. Default `cpu`. */
   backend?: Backend;
@@ -43,6 +57,8 @@ export interface SchnetOptions {
   precision?: Precision;
   /** Switched on one by one on top of `pipeline: 'baseline'`; `flash` is the first three together. */
   techniques?: SchnetTechniques;
+  /** With `backend: 'cuda'`, `pipeline: 'flash'`. Default `float32`. */
+  operands?: SchnetOperands;
   /**
    * False drops the gradient through the envelope C(r), as the published FlashSchNet code does: the forces are then
    * not −∇E. For comparison only, not with `table`. Default true.
@@ -75,6 +91,15 @@ export interface SchnetTable {
 }
 
 const defaultTolerance = 3e-6;
+const operandNames: readonly SchnetOperands[] = [
+  'float32',
+  'tf32',
+  'bfloat16',
+  'float16',
+  'float16-channel',
+  'int8',
+  'int8-channel',
+];
 const techniqueNames = ['radialBasis', 'messagePassing', 'aggregation', 'weights16'] as const;
 
 /** A SchNet model: weights, and one way of computing with them. */
@@ -120,6 +145,7 @@ export class Schnet extends Potential {
     // A choice that belongs to one pipeline does not follow into another.
     if (options.backend !== undefined || options.pipeline !== undefined) {
       delete kept.techniques;
+      delete kept.operands;
       delete kept.envelopeGradient;
       delete kept.tolerance;
       if (options.backend === 'reference') {
@@ -184,6 +210,7 @@ export function schnet(config: SchnetConfig, tensors: TensorMap, options: Schnet
       messagePassing: full.techniques.messagePassing === true,
       aggregation: full.techniques.aggregation === true,
       weights16: full.techniques.weights16 === true,
+      operands: operandNames.indexOf(full.operands),
       envelopeGradient: full.envelopeGradient,
       tolerance: full.tolerance,
     },
@@ -237,6 +264,12 @@ function checkOptions(
     invalid('schnet.techniques', "must go with pipeline 'baseline'", reference ? 'reference' : pipeline);
   if (techniques.weights16 && precision !== 'float32')
     invalid('schnet.techniques.weights16', "must go with precision 'float32'", precision);
+  const operands = choice(
+    'operands',
+    options.operands ?? (techniques.weights16 ? 'float16-channel' : 'float32'),
+    operandNames,
+  );
+  checkOperands(operands, techniques.weights16 === true, backend, pipeline);
   const envelopeGradient = options.envelopeGradient ?? true;
   if (!envelopeGradient && (reference || pipeline === 'table'))
     invalid(
@@ -250,5 +283,35 @@ function checkOptions(
   const units = options.units ?? { energy: 'eV', length: 'Å' };
   choice('units.energy', units.energy, Object.keys(energyUnits) as EnergyUnit[]);
   choice('units.length', units.length, Object.keys(lengthUnits) as LengthUnit[]);
-  return { backend, precision, pipeline, techniques, envelopeGradient, tolerance, units };
+  return { backend, precision, pipeline, techniques, operands, envelopeGradient, tolerance, units };
+}
+
+/** Technique 4 is one of the choices of operands; the others need tensor cores. */
+function checkOperands(
+  operands: SchnetOperands,
+  weights16: boolean,
+  backend: string,
+  pipeline: SchnetPipeline,
+): void {
+  if (weights16 && operands !== 'float16-channel')
+    invalid(
+      'schnet.operands',
+      "must be 'float16-channel' or left out with techniques.weights16",
+      operands,
+      'leave one of the two out',
+    );
+  if (weights16 || operands === 'float32') return;
+  if (backend !== 'cuda')
+    invalid(
+      'schnet.operands',
+      "must be 'float32' or left out except with backend 'cuda'",
+      `${operands} with '${backend}'`,
+    );
+  if (pipeline !== 'flash')
+    invalid(
+      'schnet.operands',
+      "must go with pipeline 'flash'",
+      `${operands} with '${pipeline}'`,
+      "on 'baseline' use techniques.weights16",
+    );
 }

@@ -47,6 +47,7 @@ SchnetOptions optionsOf(const Napi::Object& o) {
                                             : SchnetPipeline::table;
   options.techniques = {flag(o, "radialBasis"), flag(o, "messagePassing"), flag(o, "aggregation"),
                         flag(o, "weights16")};
+  options.operands = static_cast<SchnetOperands>(integer(o, "operands"));
   options.envelopeGradient = flag(o, "envelopeGradient");
   options.tolerance = number(o, "tolerance");
   return options;

@@ -75,6 +75,18 @@ test('options that do not fit are refused by name', () => {
     [/schnet.precision: must be one of 'float64'/, { backend: 'reference', precision: 'float32' }],
     [/schnet.pipeline: must be left out/, { backend: 'reference', pipeline: 'flash' }],
     [/schnet.techniques: must go with pipeline 'baseline'/, { techniques: { aggregation: true } }],
+    [
+      /schnet.operands: must be one of .*'int8'.*received "int4"/,
+      { pipeline: 'flash', operands: 'int4' as 'int8' },
+    ],
+    [
+      /schnet.operands: must be 'float32' .* backend 'cuda'.*int8 with 'cpu'/,
+      { pipeline: 'flash', operands: 'int8' },
+    ],
+    [
+      /schnet.operands: must be 'float16-channel' or left out with techniques.weights16/,
+      { pipeline: 'baseline', techniques: { weights16: true }, operands: 'tf32' },
+    ],
     [/schnet.techniques: must be one of/, { pipeline: 'baseline', techniques: { flash: true } as object }],
     [
       /weights16: must go with precision 'float32'/,

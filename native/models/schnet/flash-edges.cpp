@@ -6,10 +6,22 @@ namespace mdlab {
 namespace {
 constexpr int threads = 256, rowsPerBlock = threads / 32;
 constexpr const char* file = "models/schnet/flash-geometry.cu";
-const std::vector<std::string> names{"mdlab::flashGeometry", "mdlab::flashForces",
-                                     "mdlab::flashVirial"};
-const cuda::ListedKernels listed(file, names);
+const std::vector<std::string> names{"mdlab::flashGeometry", "mdlab::flashForces"};
+const std::vector<std::string> virialName{"mdlab::flashVirial"};
+const cuda::ListedKernels listed[] = {{file, names}, {file, virialName}};
 }  // namespace
+
+void VirialRows::load(cuda::Device& device) {
+  if (kernel_.function) return;
+  module_ = cuda::KernelModule(device, file, virialName);
+  kernel_ = module_.kernel<FlashVirial>(virialName[0]);
+}
+
+void VirialRows::sum(cuda::Stream& stream, const DeviceBatch& batch, const double* rows,
+                     double* virial) const {
+  cuda::launch(stream, kernel_, {.grid = {unsigned(batch.systems)}, .block = {32}},
+               FlashVirial{batch.systems, batch.offsets, rows, virial});
+}
 
 void FlashEdges::prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges,
                          bool gradient) {
@@ -17,7 +29,7 @@ void FlashEdges::prepare(cuda::Stream& stream, const DeviceBatch& batch, std::in
     module_ = cuda::KernelModule(stream.device(), file, names);
     geometry_ = module_.kernel<FlashGeometry>(names[0]);
     forces_ = module_.kernel<FlashForces>(names[1]);
-    virial_ = module_.kernel<FlashVirial>(names[2]);
+    virial_.load(stream.device());
   }
   count_.reset(stream, batch.atoms);
   neighbor_.reset(stream, edges);
@@ -45,9 +57,7 @@ void FlashEdges::finish(cuda::Stream& stream, const DeviceEvaluation& out) {
                FlashForces{batch_, list_, 1.0 / config_.lengthUnit, cutoff.lower, cutoff.upper,
                            slope_.data(), config_.energyUnit, out.forces,
                            out.virial ? rows_.data() : nullptr});
-  if (out.virial)
-    cuda::launch(stream, virial_, {.grid = {unsigned(batch_.systems)}, .block = {32}},
-                 FlashVirial{batch_.systems, batch_.offsets, rows_.data(), out.virial});
+  if (out.virial) virial_.sum(stream, batch_, rows_.data(), out.virial);
 }
 
 double FlashEdges::bytes(double edges, double atoms) {

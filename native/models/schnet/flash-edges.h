@@ -5,6 +5,18 @@
 
 namespace mdlab {
 
+// Per-atom virials (atoms,6), xx yy zz xy xz yz, summed over each system.
+class VirialRows {
+ public:
+  void load(cuda::Device& device);
+  void sum(cuda::Stream& stream, const DeviceBatch& batch, const double* rows,
+           double* virial) const;
+
+ private:
+  cuda::KernelModule module_;
+  cuda::Kernel<FlashVirial> kernel_;
+};
+
 // The edges inside the cutoff, compacted row by row, and the forces their slopes give: what every
 // fused pipeline shares.
 class FlashEdges {
@@ -14,6 +26,7 @@ class FlashEdges {
   void begin(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView& list);
   void finish(cuda::Stream& stream, const DeviceEvaluation& out);
 
+  const DeviceListView& list() const { return list_; }
   const DeviceBatch& batch() const { return batch_; }
   const int* rowStart() const { return list_.rowStart; }
   const int* count() const { return count_.data(); }
@@ -28,7 +41,7 @@ class FlashEdges {
   cuda::KernelModule module_;
   cuda::Kernel<FlashGeometry> geometry_;
   cuda::Kernel<FlashForces> forces_;
-  cuda::Kernel<FlashVirial> virial_;
+  VirialRows virial_;
   cuda::DeviceBuffer<int> count_, neighbor_;
   cuda::DeviceBuffer<float> distance_, slope_;
   cuda::DeviceBuffer<double> rows_;  // (atoms,6) virial

@@ -1,4 +1,5 @@
 #include "models/schnet/edge-geometry.cuda.h"
+#include "models/schnet/elementary.cuda.h"
 #include "models/schnet/flash.cuda.h"
 
 // The start and the end of a flash evaluation: which edges are inside the cutoff, and the forces
@@ -41,12 +42,6 @@ __global__ void __launch_bounds__(256) flashGeometry(FlashGeometry a) {
     a.neighbor[e] = i;
     a.distance[e] = static_cast<float>(a.upper);
   }
-}
-
-__device__ __forceinline__ double sumOverWarp(double x) {
-#pragma unroll
-  for (int k = 16; k > 0; k /= 2) x += __shfl_xor_sync(~0u, x, k);
-  return x;
 }
 
 // f_i += Σ slope·d/r; W_i = −½ Σ slope·d⊗d/r, the other half coming from the pair's other row.

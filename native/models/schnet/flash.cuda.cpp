@@ -5,7 +5,8 @@
 #include "cuda/listed-kernels.h"
 #include "models/schnet/flash-edges.h"
 #include "models/schnet/flash-filters.h"
-#include "models/schnet/interaction-on-device.h"
+#include "models/schnet/fused-on-device.h"
+#include "models/schnet/stored-basis.h"
 
 namespace mdlab {
 namespace {
@@ -16,30 +17,43 @@ constexpr std::size_t reserved = 1024;  // shared memory the system takes of eac
 
 constexpr const char* file = "models/schnet/flash.cu";
 
+// What the kernels' last three template arguments say.
+struct FusedKind {
+  bool stored, scatter, resident;
+};
+
 std::vector<std::string> kernelNames(TileFormat format, int K, int F, Activation activation,
-                                     bool resident) {
+                                     FusedKind kind) {
   std::string types = "<";
   for (const int n : {static_cast<int>(format), K, F, static_cast<int>(activation)}) {
     types += std::to_string(n);
     types += ", ";
   }
-  types += resident ? "false, false, true>" : "false, false, false>";
+  types += kind.stored ? "true, " : "false, ";
+  types += kind.scatter ? "true, " : "false, ";
+  types += kind.resident ? "true>" : "false>";
   return {"mdlab::flashForward" + types, "mdlab::flashReverse" + types};
 }
 
 const cuda::ListedKernels listed[] = {
-    {file, kernelNames(TileFormat::split, 64, 128, Activation::tanh, true)},
-    {file, kernelNames(TileFormat::tf32, 64, 128, Activation::tanh, true)},
-    {file, kernelNames(TileFormat::bfloat16, 64, 64, Activation::silu, true)},
-    {file, kernelNames(TileFormat::half16, 128, 128, Activation::tanh, true)},
-    {file, kernelNames(TileFormat::int8, 32, 256, Activation::shiftedSoftplus, false)}};
+    {file, kernelNames(TileFormat::split, 64, 128, Activation::tanh, {false, false, true})},
+    {file, kernelNames(TileFormat::tf32, 64, 128, Activation::tanh, {false, false, true})},
+    {file, kernelNames(TileFormat::bfloat16, 64, 64, Activation::silu, {true, true, true})},
+    {file, kernelNames(TileFormat::half16, 128, 128, Activation::tanh, {false, false, true})},
+    {file,
+     kernelNames(TileFormat::int8, 32, 256, Activation::shiftedSoftplus, {true, false, false})}};
 
-// The fused pipeline: techniques 1 to 3 together, nothing in memory per edge but j, r and dE/dr.
-class FlashOnDevice final : public InteractionOnDevice {
+// Fused message passing. As the `flash` pipeline nothing is in memory per edge but j, r and dE/dr.
+class FusedOnDevice final : public InteractionOnDevice {
  public:
-  FlashOnDevice(const SchnetConfig& config, const SchnetParameters& parameters,
-                const SchnetOptions& options)
-      : config_(config), options_(options), filters_(config, parameters, options), edges_(config_) {
+  FusedOnDevice(const SchnetConfig& config, const SchnetParameters& parameters,
+                const SchnetOptions& options, bool stored, bool scatter)
+      : config_(config),
+        options_(options),
+        stored_(stored),
+        scatter_(scatter),
+        filters_(config, parameters, options),
+        edges_(config_) {
     if (filters_.filterStride() > largestWidth || filters_.basisStride() > largestWidth)
       invalid("schnet.pipeline: 'flash' on a GPU takes up to " + std::to_string(largestWidth) +
               " filters and basis functions, received " + std::to_string(config.filters) + " and " +
@@ -53,14 +67,17 @@ class FlashOnDevice final : public InteractionOnDevice {
     if (!forward_.function) compile(stream.device());
     filters_.upload(stream);
     edges_.prepare(stream, batch, edges, gradient);
-    const int most = (batch.atoms + warpsPerBlock - 1) / warpsPerBlock;
+    if (stored_)
+      basis_.prepare(stream, static_cast<std::size_t>(edges), filters_.basisStride(), gradient);
     // A small batch is spread over all multiprocessors, a warp or two each.
-    grid_ = static_cast<unsigned>(
-        std::max(1, std::min(stream.device().info().multiprocessors, std::max(most, batch.atoms))));
+    grid_ =
+        static_cast<unsigned>(std::clamp(batch.atoms, 1, stream.device().info().multiprocessors));
   }
 
   void begin(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView* list) override {
     edges_.begin(stream, batch, *list);
+    if (stored_)
+      basis_.compute(stream, filters_.basis(), list->rowStart + batch.atoms, edges_.distance());
     first_ = true;
   }
 
@@ -71,10 +88,12 @@ class FlashOnDevice final : public InteractionOnDevice {
     a.count = edges_.count();
     a.neighbor = edges_.neighbor();
     a.distance = edges_.distance();
+    a.stored = stored_ ? basis_.values() : nullptr;
     a.basis = filters_.basis();
     a.network = filters_.network(block);
     a.y = y;
     a.m = m;
+    if (scatter_) zeroFeatures(stream, m);
     cuda::launch(stream, forward_, geometry(), a);
   }
 
@@ -86,6 +105,8 @@ class FlashOnDevice final : public InteractionOnDevice {
     a.count = edges_.count();
     a.neighbor = edges_.neighbor();
     a.distance = edges_.distance();
+    a.stored = stored_ ? basis_.values() : nullptr;
+    a.storedSlope = stored_ ? basis_.slopes() : nullptr;
     a.basis = filters_.basis();
     a.network = filters_.network(block);
     a.y = y;
@@ -95,6 +116,7 @@ class FlashOnDevice final : public InteractionOnDevice {
     a.add = !first_;
     a.envelopeGradient = options_.envelopeGradient;
     first_ = false;
+    if (scatter_ && gradY) zeroFeatures(stream, gradY);
     cuda::launch(stream, reverse_, geometry(), a);
   }
 
@@ -103,7 +125,8 @@ class FlashOnDevice final : public InteractionOnDevice {
   }
 
   double estimate(double edges, double atoms) const override {
-    return FlashEdges::bytes(edges, atoms) + filters_.bytes();
+    return FlashEdges::bytes(edges, atoms) + filters_.bytes() +
+           (stored_ ? StoredBasis::bytes(edges, filters_.basisStride()) : 0);
   }
 
  private:
@@ -113,11 +136,17 @@ class FlashOnDevice final : public InteractionOnDevice {
     const std::size_t limit = device.info().sharedPerBlock;
     const bool resident = filters_.weightBytes() + vectors + reserved <= limit;
     shared_ = vectors + (resident ? filters_.weightBytes() : 0);
-    const auto names = kernelNames(filters_.format(), filters_.basisStride(),
-                                   filters_.filterStride(), config_.activation, resident);
+    const auto names =
+        kernelNames(filters_.format(), filters_.basisStride(), filters_.filterStride(),
+                    config_.activation, {stored_, scatter_, resident});
     module_ = cuda::KernelModule(device, file, names);
     forward_ = module_.kernel<FlashForward>(names[0]);
     reverse_ = module_.kernel<FlashReverse>(names[1]);
+  }
+
+  void zeroFeatures(cuda::Stream& stream, float* features) const {
+    cuda::zeroOnDevice(stream, features,
+                       sizeof(float) * std::size_t(edges_.batch().atoms) * filters_.filterStride());
   }
 
   cuda::Geometry geometry() const {
@@ -126,6 +155,8 @@ class FlashOnDevice final : public InteractionOnDevice {
 
   SchnetConfig config_;
   SchnetOptions options_;
+  bool stored_, scatter_;
+  StoredBasis basis_;
   FlashFilters filters_;
   FlashEdges edges_;
   cuda::KernelModule module_;
@@ -141,7 +172,15 @@ class FlashOnDevice final : public InteractionOnDevice {
 std::unique_ptr<InteractionOnDevice> makeFlashOnDevice(cuda::Device&, const SchnetConfig& config,
                                                        const SchnetParameters& parameters,
                                                        const SchnetOptions& options) {
-  return std::make_unique<FlashOnDevice>(config, parameters, options);
+  return std::make_unique<FusedOnDevice>(config, parameters, options, false, false);
+}
+
+std::unique_ptr<InteractionOnDevice> makeFusedOnDevice(const SchnetConfig& config,
+                                                       const SchnetParameters& parameters,
+                                                       const SchnetOptions& options) {
+  const auto& t = options.techniques;
+  return std::make_unique<FusedOnDevice>(config, parameters, options, !t.radialBasis,
+                                         !t.aggregation);
 }
 
 }  // namespace mdlab
