@@ -57,5 +57,6 @@ void exportPotential(Napi::Env env, Napi::Object exports);
 void exportPriors(Napi::Env env, Napi::Object exports);
 void exportSchnet(Napi::Env env, Napi::Object exports);
 void exportNn(Napi::Env env, Napi::Object exports);
+void exportDeviceTiming(Napi::Env env, Napi::Object exports);
 
 }  // namespace mdlab::binding

@@ -13,6 +13,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
 
   exportSchnet(env, exports);
   exportNn(env, exports);
+  exportDeviceTiming(env, exports);
   return exports;
 }
 

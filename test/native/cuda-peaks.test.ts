@@ -1,37 +1,52 @@
+// What a GPU can do, by its own clock.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { backbonePriors, beadsFromSequence, harmonicWell, sequences } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
+import { joinBatch } from '../../lib/structure/batch.js';
 import { deviceEnvironment } from '../../lib/studies/index.js';
-import { skip } from '../tools.js';
+import { timeOnDevice } from '../../lib/studies/place.js';
+import { onCuda, withoutCuda } from '../cuda.js';
+import { random } from '../tools.js';
 
 const n = native();
-let missing: string | undefined;
-try {
-  n.cudaDevices();
-} catch (error) {
-  missing = (error as Error).message;
-}
+const protein = beadsFromSequence(sequences['CLN025']!);
 
-const name = 'a GPU’s limits stand in the order its design gives them';
-if (missing !== undefined) {
-  skip(name, 'no CUDA device');
+onCuda('a GPU’s limits stand in the order its design gives them', () => {
+  const p = n.devicePeaks(0);
+  for (const [key, value] of Object.entries(p)) assert.ok(value > 1e10, `${key}: ${value}`);
+  assert.ok(p.memory < p.l2 && p.l2 < p.shared, JSON.stringify(p));
+  assert.ok(p.float32 < p.tf32 && p.tf32 < p.float16, JSON.stringify(p));
+  assert.ok(Math.abs(p.bfloat16 / p.float16 - 1) < 0.1, JSON.stringify(p));
+  assert.match(deviceEnvironment(0).capability, /^\d+\.\d$/);
+  assert.throws(() => deviceEnvironment(99), /device: must be below/);
+});
+
+onCuda('more replicas take more time on the device, and a list its own', () => {
+  const priors = backbonePriors(protein, { backend: 'cuda' });
+  const few = timeOnDevice(priors, [protein], 5);
+  const many = timeOnDevice(priors, Array(5000).fill(protein), 5);
+  assert.is(few.seconds.length, 5);
+  assert.ok(Math.min(...many.seconds) > Math.max(...few.seconds));
+  const next = random(1);
+  const batch = joinBatch([protein.with({ positions: protein.positions.map((x) => x + 0.1 * next()) })]);
+  const list = n.timeListOnDevice(0, batch, { cutoff: 8, skin: 1, repeats: 4 });
+  assert.is(list.seconds.length, 4);
+  assert.ok(list.seconds.every((s) => s > 0 && s < 1));
+  assert.ok(list.edges > protein.count);
+});
+
+test('what computes on a CPU cannot be timed by a GPU’s clock', () => {
+  assert.throws(() => timeOnDevice(harmonicWell({ k: 1 }), [protein], 3), /must compute on a GPU/);
+});
+
+const missing = withoutCuda();
+if (missing !== undefined)
   test('the environment of a GPU that is not there says what is missing', () => {
     assert.throws(
       () => deviceEnvironment(),
-      (error: { code: string; message: string }) => error.code === 'ENOTFOUND' && error.message === missing,
+      (error: { code: string }) => error.code === 'ENOTFOUND',
     );
   });
-} else {
-  test(name, () => {
-    const p = n.devicePeaks(0);
-    for (const [key, value] of Object.entries(p)) assert.ok(value > 1e10, `${key}: ${value}`);
-    assert.ok(p.memory < p.l2 && p.l2 < p.shared, JSON.stringify(p));
-    assert.ok(p.float32 < p.tf32 && p.tf32 < p.float16, JSON.stringify(p));
-    assert.ok(Math.abs(p.bfloat16 / p.float16 - 1) < 0.1, JSON.stringify(p));
-    const e = deviceEnvironment(0);
-    assert.match(e.capability, /^\d+\.\d$/);
-    assert.throws(() => deviceEnvironment(99), /device: must be below/);
-  });
-}
 
 test.run();
