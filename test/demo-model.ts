@@ -1,4 +1,4 @@
-// Writes the untrained models of data/models: seeded random weights, for timing and demonstration.
+// Writes the untrained model of data/models: seeded random weights, for timing and demonstration.
 // `npm run demo-model`; the same bytes on every machine.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,8 +16,6 @@ function write(name: string, config: SchnetConfig): void {
   saveModel(join(folder, `${name}.safetensors`), model, { dtype: 'float16' });
 }
 
-// The published CGSchNet shape.
-write('schnet-1enh-untrained', defaultSchnetConfig);
 // One that moves 64 replicas of 1ENH on two cores while a person watches.
 write('schnet-small-untrained', {
   ...defaultSchnetConfig,

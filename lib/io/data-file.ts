@@ -8,7 +8,7 @@ const folder = fileURLToPath(new URL('../../../data/', import.meta.url));
 /**
  * Path of a file that comes with mdlab, wherever the notebook lies.
  * @throws ENOTFOUND naming what there is
- * @example loadModel(dataFile('models/schnet-1enh-untrained.safetensors'))
+ * @example loadModel(dataFile('models/schnet-1enh.safetensors'))
  */
 export function dataFile(name: string): string {
   const path = join(folder, name);
