@@ -49,4 +49,5 @@ export {
 } from './schnet.js';
 export type { SchnetActivation, SchnetConfig, TensorMap } from './schnet-config.js';
 export { defaultSchnetConfig, type RandomSchnetOptions, randomSchnet } from './schnet-random.js';
+export { type SchnetWorkOptions, type StageWork, schnetWork } from './schnet-work.js';
 export { residueInteractions, type TeacherOptions, teacher } from './teacher.js';

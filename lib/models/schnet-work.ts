@@ -1,0 +1,171 @@
+import type { SchnetOperands } from './schnet.js';
+import type { SchnetConfig } from './schnet-config.js';
+
+/**
+ * The counted work of one stage of an evaluation, all blocks together. One multiply-add is two operations. Divided by
+ * what a device can do per second, each number is a time the stage cannot beat; the largest is its floor.
+ */
+export interface StageWork {
+  stage: string;
+  /** Operations of matrix products, which tensor cores can do. */
+  products: number;
+  /** Other arithmetic: scaling, differences, multiplication with features, sums. */
+  arithmetic: number;
+  /** Exponentials, logarithms, reciprocals and roots of the special-function units. */
+  special: number;
+  /** Bytes of device memory: each array read or written once per kernel that needs it. */
+  bytes: number;
+  /** Bytes gathered by edge from arrays that stay in the second-level cache. */
+  gathered: number;
+  /** Bytes read from shared memory for operands of products. */
+  shared: number;
+}
+
+export interface SchnetWorkOptions {
+  pipeline?: 'baseline' | 'flash';
+  /** Of `flash`. Default `float32`, which multiplies halves three times. */
+  operands?: SchnetOperands;
+  /** Of `baseline`: bytes of a number in an edge array, 2 with weights16. Default 4. */
+  element?: 2 | 4;
+  /** Whether forces are computed. Default true. */
+  forces?: boolean;
+}
+
+type Counts = Omit<StageWork, 'stage'>;
+const nothing: Counts = { products: 0, arithmetic: 0, special: 0, bytes: 0, gathered: 0, shared: 0 };
+const stageOf = (stage: string, counts: Partial<Counts>): StageWork => ({ stage, ...nothing, ...counts });
+
+/**
+ * The work of one evaluation on a GPU by stage (message passing; the layers of atoms are a few per cent of it and not
+ * counted here), under the names that `Schnet.stages` gives their times.
+ * @param edges directed pairs inside the cutoff
+ * @param atoms of all systems together
+ */
+export function schnetWork(
+  config: SchnetConfig,
+  edges: number,
+  atoms: number,
+  options: SchnetWorkOptions = {},
+): StageWork[] {
+  const { pipeline = 'flash', forces = true } = options;
+  const all =
+    pipeline === 'flash'
+      ? flashWork(config, edges, atoms, options.operands ?? 'float32', forces)
+      : baselineWork(config, edges, atoms, options.element ?? 4, forces);
+  return forces ? all : all.filter((s) => s.stage !== 'message reverse' && s.stage !== 'forces');
+}
+
+/** Operations of the filter network for one distance: K → F → F. */
+function networkOperations(config: SchnetConfig): number {
+  const { filters: F, rbf } = config;
+  return 2 * (rbf.count * F + F * F);
+}
+
+/** What one kernel of native/models/schnet/flash.cu reads, computes and writes. */
+function flashWork(
+  config: SchnetConfig,
+  edges: number,
+  atoms: number,
+  operands: SchnetOperands,
+  forces: boolean,
+): StageWork[] {
+  const { filters: F, blocks: L } = config;
+  const K = config.rbf.count;
+  const times = operands === 'float32' ? 3 : 1;
+  const bytesPerWeight = operands.startsWith('int8')
+    ? 1
+    : operands === 'float32' || operands === 'tf32'
+      ? 4
+      : 2;
+  const weights = bytesPerWeight * (K * F + F * F);
+  const features = 4 * atoms * F;
+  // Per edge: x = t − c, w·x, ·x, ·C for K; scale, bias, 2 for the activation, C·y, W·y and its sum for F.
+  const forward = edges * (4 * K + F * (2 + 2 + 3));
+  // φ' besides (3 for K); the slope's product (3), y_i g_j + y_j g_i (3), two sums of products (4) besides for F.
+  const reverse = edges * (7 * K + F * (2 + 2 + 3 + 3 + 3 + 4));
+  const special = edges * (K + 2 * F);
+  return [
+    // Columns read, j and r written, positions and row starts read, counts written.
+    stageOf('geometry', { arithmetic: 9 * edges, special: edges, bytes: 12 * edges + 32 * atoms }),
+    stageOf('message', {
+      products: L * times * edges * networkOperations(config),
+      arithmetic: L * forward,
+      special: L * special,
+      bytes: L * (8 * edges + 2 * features),
+      gathered: L * edges * 4 * F,
+      // A warp reads all weights for 32 rows of operands.
+      shared: L * (edges / 32) * weights,
+    }),
+    stageOf('message reverse', {
+      products: L * 2 * times * edges * networkOperations(config),
+      arithmetic: L * reverse,
+      special: L * special,
+      // j, r and the slope, which all blocks but the first to run read too; y and gradM, and gradY but for block 0.
+      bytes: L * (12 * edges + 2 * features) + (L - 1) * (4 * edges + features),
+      gathered: L * edges * 8 * F,
+      // 16 edges: value and slope are 32 rows.
+      shared: L * (edges / 16) * weights,
+    }),
+    stageOf(
+      'forces',
+      forces ? { arithmetic: 24 * edges, special: edges, bytes: 8 * edges + 76 * atoms } : {},
+    ),
+  ];
+}
+
+/** The arrays that native/models/schnet/baseline.cuda.cpp's operations read and write, one after another. */
+function baselineWork(
+  config: SchnetConfig,
+  edges: number,
+  atoms: number,
+  element: number,
+  forces: boolean,
+): StageWork[] {
+  const { filters: F, blocks: L } = config;
+  const K = config.rbf.count;
+  const rowK = element * K * edges;
+  const rowF = element * F * edges;
+  const scalar = 4 * edges;
+  const index = 8 * edges;
+  const features = 4 * atoms * F;
+  const multiply = edges * networkOperations(config);
+  const weights = element * (K * F + F * F);
+  return [
+    stageOf('geometry', {
+      arithmetic: edges * (9 + 5 * K),
+      special: edges * (2 + K),
+      // column → i, j, d, r; r → C, t; t → t − c; → Gaussian; Gaussian, C → φ; with forces two arrays are zeroed.
+      bytes:
+        5 * scalar +
+        2 * index +
+        3 * scalar +
+        2 * scalar +
+        5 * rowK +
+        (forces ? rowK + scalar : 0) +
+        24 * atoms,
+    }),
+    stageOf('message', {
+      products: L * multiply,
+      arithmetic: L * edges * F * 4,
+      special: L * edges * F * 2,
+      // Library 1 (and φ); act 2; library 2; ·C 2; gather 1; product 3; scatter 1.
+      bytes: L * (rowK + 12 * rowF + scalar + 2 * index + weights + 2 * features),
+      gathered: L * edges * 4 * F * 2,
+    }),
+    stageOf('message reverse', {
+      products: L * multiply,
+      arithmetic: L * edges * F * 8,
+      // gather 1; ⊙ gathered 3; (⊙ filter 3, scatter 1); ⊙ w 3, its sum 1; ·C 2; library 2; act' 3; library 1 and φ twice.
+      bytes:
+        L * (16 * rowF + 2 * rowK + index + 3 * scalar + weights + features) +
+        (L - 1) * (4 * rowF + index + features),
+      gathered: L * edges * 4 * F + (L - 1) * edges * 4 * F,
+    }),
+    stageOf('forces', {
+      arithmetic: edges * (10 * K + 24),
+      special: 2 * edges,
+      // C', t'; gradφ ⊙ Gaussian 3, sum 1; its argument's 3, sum 1; slopes; d, r, i, j → forces of both ends.
+      bytes: 8 * rowK + 3 * scalar + 5 * scalar + 5 * scalar + 5 * scalar + 2 * index + 24 * atoms,
+    }),
+  ];
+}

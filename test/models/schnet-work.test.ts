@@ -1,0 +1,63 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { defaultSchnetConfig } from '../../lib/models/schnet-random.js';
+import { schnetWork } from '../../lib/models/schnet-work.js';
+
+// One distance takes 2·(4·8 + 8·8) = 192 operations here; 10 edges, 3 atoms, 2 blocks.
+const config = {
+  ...defaultSchnetConfig,
+  filters: 8,
+  blocks: 2,
+  rbf: { type: 'gaussian' as const, count: 4 },
+};
+const work = (options = {}) =>
+  Object.fromEntries(schnetWork(config, 10, 3, options).map((s) => [s.stage, s]));
+
+test('flash: counted by hand for ten edges', () => {
+  const { message, 'message reverse': reverse, geometry, forces } = work({ operands: 'float16' });
+  assert.is(message!.products, 2 * 10 * 192);
+  assert.is(reverse!.products, 2 * 2 * 10 * 192, 'value and slope');
+  assert.is(
+    message!.special,
+    2 * 10 * (4 + 16),
+    'an exponential per basis function, two operations per tanh',
+  );
+  // j and r of 10 edges; y and m of 3 atoms and 8 channels: 80 + 192 bytes, twice.
+  assert.is(message!.bytes, 2 * (80 + 192));
+  // j, r, slope, y, gradM; the second block run reads the slopes and writes gradY.
+  assert.is(reverse!.bytes, 2 * (120 + 192) + (40 + 96));
+  assert.is(message!.gathered, 2 * 10 * 32);
+  assert.is(reverse!.gathered, 2 * 10 * 64);
+  assert.is(message!.shared, 2 * (10 / 32) * 2 * 96, '96 weights of two bytes for 32 rows');
+  assert.is(geometry!.bytes, 120 + 96);
+  assert.is(forces!.bytes, 80 + 228);
+});
+
+test('flash: single precision multiplies halves three times, integers read half the bytes', () => {
+  const [three, one, eight] = ['float32', 'float16', 'int8'].map((operands) => work({ operands }).message!);
+  assert.is(three!.products, 3 * one!.products);
+  assert.is(three!.shared, 2 * one!.shared);
+  assert.is(eight!.shared, one!.shared / 2);
+  assert.is(three!.bytes, one!.bytes);
+});
+
+test('baseline: every array of the edges counted by hand', () => {
+  const { message, 'message reverse': reverse, geometry, forces } = work({ pipeline: 'baseline' });
+  assert.is(message!.products, 2 * 10 * 192);
+  assert.is(reverse!.products, 2 * 10 * 192);
+  // (10,8) floats are 320 bytes, (10,4) 160; weights 384; y and m 192; C 40; two indices 160.
+  assert.is(message!.bytes, 2 * (160 + 12 * 320 + 40 + 160 + 384 + 192));
+  assert.is(reverse!.bytes, 2 * (16 * 320 + 2 * 160 + 80 + 120 + 384 + 96) + (4 * 320 + 80 + 96));
+  // 10 numbers per edge, two indices; 5 arrays (10,4) and, for forces, one of them and one number zeroed.
+  assert.is(geometry!.bytes, 400 + 160 + 5 * 160 + 200 + 72);
+  assert.is(forces!.bytes, 8 * 160 + 18 * 40 + 160 + 72);
+  const half = work({ pipeline: 'baseline', element: 2 });
+  assert.ok(half.message!.bytes > message!.bytes / 2 && half.message!.bytes < message!.bytes);
+});
+
+test('energies alone have no reverse stages', () => {
+  assert.equal(Object.keys(work({ forces: false })), ['geometry', 'message']);
+  assert.is(work({ pipeline: 'baseline', forces: false }).geometry!.bytes, 400 + 160 + 5 * 160 + 72);
+});
+
+test.run();
