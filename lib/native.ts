@@ -42,6 +42,12 @@ export interface NativeVerletList {
   readonly [verletBrand]: true;
 }
 
+declare const deviceListBrand: unique symbol;
+/** An opaque list kept on a GPU; freed when collected. */
+export interface NativeDeviceList {
+  readonly [deviceListBrand]: true;
+}
+
 declare const dynamicsBrand: unique symbol;
 /** An opaque run of molecular dynamics. */
 export interface NativeDynamics {
@@ -204,6 +210,29 @@ export interface Addon {
   ): NativeNeighborList;
   verletList(cutoff: number, skin: number): NativeVerletList;
   verletUpdate(list: NativeVerletList, batch: NativeBatch): NativeNeighborList & { rebuilds: number };
+
+  // neighbors-cuda.cpp
+  /**
+   * The same list built on a GPU, `repeats` times again for the clock. Systems of up to `pairsUpTo` atoms look
+   * at all pairs, larger ones use cells; negative: the default.
+   */
+  deviceNeighborList(
+    device: number,
+    batch: NativeBatch,
+    cutoff: number,
+    skin: number,
+    exclusionStart: Int32Array | null,
+    exclusionColumn: Int32Array | null,
+    pairsUpTo: number,
+    repeats: number,
+  ): NativeNeighborList & { seconds: Float64Array; capacity: number };
+  deviceVerletList(device: number, cutoff: number, skin: number, pairsUpTo: number): NativeDeviceList;
+  /** Builds, or replays the captured update; `needed` edges where the arrays overflowed, else 0. */
+  deviceVerletUpdate(
+    list: NativeDeviceList,
+    batch: NativeBatch,
+    build: boolean,
+  ): NativeNeighborList & { rebuilds: number; needed: number; capacity: number };
 
   // potential.cpp
   sumPotentials(potentials: NativePotential[]): NativePotential;

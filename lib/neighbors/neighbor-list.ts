@@ -4,6 +4,7 @@ import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/structure.js';
 
 const algorithms = ['cells', 'pairs'] as const;
+const backends = ['cpu', 'cuda'] as const;
 
 /** Pairs of particle indices of one structure, flat: `[i0, j0, i1, j1, …]`. */
 export type PairList = ArrayLike<number>;
@@ -18,8 +19,15 @@ export interface NeighborListOptions {
    * for each. `structure.bonds` has this form.
    */
   exclusions?: PairList | readonly PairList[];
-  /** `cells` costs O(N) (default); `pairs` looks at every pair, O(N²), and gives the same arrays. */
+  /**
+   * `cells` costs O(N) (default); `pairs` looks at every pair, O(N²), and gives the same arrays. On a GPU the
+   * default is what is faster for the largest structure.
+   */
   algorithm?: (typeof algorithms)[number];
+  /** Where the list is built; both give the same arrays. Default 'cpu'. */
+  backend?: (typeof backends)[number];
+  /** Which GPU. Default 0. */
+  device?: number;
 }
 
 /**
@@ -103,31 +111,34 @@ export class NeighborList {
  *
  * @example neighborList(water, { cutoff: 5 }).edges
  * @throws EINVALID for a cutoff that is not positive, a box without volume, an exclusion that names no
- * particle, or more than 2^31-1 edges (counted before they are stored)
+ * particle, or more than 2^31-1 edges (counted before they are stored); ENOTFOUND and ENOMEM for backend
+ * 'cuda' without a GPU or with too little of its memory
  */
 export function neighborList(
   structures: Structure | readonly Structure[],
   options: NeighborListOptions,
 ): NeighborList {
   const all: readonly Structure[] = Array.isArray(structures) ? structures : [structures as Structure];
-  const { cutoff, skin = 0, algorithm = 'cells' } = options;
+  const { cutoff, skin = 0, algorithm, backend = 'cpu', device = 0 } = options;
   if (!(cutoff > 0 && cutoff < Number.POSITIVE_INFINITY))
     invalid('neighborList.cutoff', 'must be positive and finite', cutoff, 'give a length in Å');
   if (!(skin >= 0 && skin < Number.POSITIVE_INFINITY))
     invalid('neighborList.skin', 'must be zero or positive', skin, 'give a length in Å');
-  if (!algorithms.includes(algorithm)) unknownChoice('neighborList.algorithm', algorithm, algorithms);
+  if (algorithm !== undefined && !algorithms.includes(algorithm))
+    unknownChoice('neighborList.algorithm', algorithm, algorithms);
+  if (!backends.includes(backend)) unknownChoice('neighborList.backend', backend, backends);
+  if (!(Number.isInteger(device) && device >= 0))
+    invalid('neighborList.device', 'must be the number of a GPU', device);
   const batch = joinBatch(all, (s) => new Int32Array(s.count));
   const excluded = compress(all, batch.offsets, options.exclusions);
-  const rows = call(() =>
-    native().neighborList(
-      batch,
-      cutoff,
-      skin,
-      excluded?.start ?? null,
-      excluded?.column ?? null,
-      algorithm === 'pairs',
-    ),
-  );
+  const start = excluded?.start ?? null;
+  const column = excluded?.column ?? null;
+  const rows = call(() => {
+    if (backend === 'cpu')
+      return native().neighborList(batch, cutoff, skin, start, column, algorithm === 'pairs');
+    const pairsUpTo = algorithm === undefined ? -1 : algorithm === 'pairs' ? 2 ** 31 - 1 : 0;
+    return native().deviceNeighborList(device, batch, cutoff, skin, start, column, pairsUpTo, 0);
+  });
   return new NeighborList(batch, rows, cutoff, skin);
 }
 

@@ -47,12 +47,19 @@ struct BatchArguments {
 };
 BatchArguments batchOf(const Napi::Object& object);
 
+// Pairs to leave out of a neighbour list, {start (atoms+1) or null, column}; checked.
+struct ExclusionRows {
+  std::span<std::int32_t> start, column;
+};
+ExclusionRows exclusionRows(const Napi::Value& starts, const Napi::Value& columns, int atoms);
+
 // One function per binding file adds its exports; module.cpp lists them.
 void exportCuda(Napi::Env env, Napi::Object exports);
 void exportCore(Napi::Env env, Napi::Object exports);
 void exportMd(Napi::Env env, Napi::Object exports);
 void exportPoolCheck(Napi::Env env, Napi::Object exports);
 void exportNeighbors(Napi::Env env, Napi::Object exports);
+void exportNeighborsCuda(Napi::Env env, Napi::Object exports);
 void exportPotential(Napi::Env env, Napi::Object exports);
 void exportPriors(Napi::Env env, Napi::Object exports);
 void exportSchnet(Napi::Env env, Napi::Object exports);

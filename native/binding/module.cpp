@@ -7,6 +7,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exportCuda(env, exports);
   exportMd(env, exports);
   exportNeighbors(env, exports);
+  exportNeighborsCuda(env, exports);
   exportPoolCheck(env, exports);
   exportPotential(env, exports);
   exportPriors(env, exports);

@@ -30,15 +30,9 @@ Napi::Float64Array numbers(Napi::Env env, std::span<const std::int64_t> values) 
 Napi::Value jsNeighborList(const Napi::CallbackInfo& info) {
   const auto args = batchOf(info[0].As<Napi::Object>());
   const double cutoff = info[1].ToNumber().DoubleValue(), skin = info[2].ToNumber().DoubleValue();
-  const auto start = ints(info[3], "neighborList.exclusionStart");
-  const auto column = ints(info[4], "neighborList.exclusionColumn");
-  if (!start.empty() && start.size() != std::size_t(args.batch.atoms()) + 1)
-    invalid("neighborList.exclusionStart: must have one entry per atom and one more");
+  const auto [start, column] = exclusionRows(info[3], info[4], args.batch.atoms());
   Buffer<std::int64_t> rowStart(start.size());
   std::copy(start.begin(), start.end(), rowStart.data());
-  for (std::size_t i = 0; i < start.size(); ++i)
-    if (start[i] < (i ? start[i - 1] : 0) || std::size_t(start[i]) > column.size())
-      invalid("neighborList.exclusionStart: must not decrease and stay within exclusionColumn");
   NeighborList list;
   (info[5].ToBoolean() ? buildNeighborListReference : buildNeighborList)(
       args.batch, cutoff, skin, {rowStart.span(), column}, list);
@@ -85,6 +79,17 @@ Napi::Value jsVerletUpdate(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+ExclusionRows exclusionRows(const Napi::Value& starts, const Napi::Value& columns, int atoms) {
+  const auto start = ints(starts, "neighborList.exclusionStart");
+  const auto column = ints(columns, "neighborList.exclusionColumn");
+  if (!start.empty() && start.size() != std::size_t(atoms) + 1)
+    invalid("neighborList.exclusionStart: must have one entry per atom and one more");
+  for (std::size_t i = 0; i < start.size(); ++i)
+    if (start[i] < (i ? start[i - 1] : 0) || std::size_t(start[i]) > column.size())
+      invalid("neighborList.exclusionStart: must not decrease and stay within exclusionColumn");
+  return {start, column};
+}
 
 void exportNeighbors(Napi::Env env, Napi::Object exports) {
   exports.Set("verletList", Napi::Function::New<Guarded<jsVerletList>>(env, "verletList"));

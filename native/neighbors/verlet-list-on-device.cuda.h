@@ -9,7 +9,9 @@ namespace mdlab {
 inline constexpr int listThreads = 256;
 inline constexpr int listWarps = listThreads / 32;
 // Where a block takes a cell, up to so many of its atoms at a time.
-inline constexpr int countThreads = 128, fillThreads = 256, partAtoms = 64;
+inline constexpr int countThreads = 128, fillThreads = 128, partAtoms = 64;
+// Candidates that are sorted together.
+inline constexpr int fillMost = 512;
 // Items of a tile of a scan.
 inline constexpr int scanItems = 8 * listThreads;
 // Batches of up to this many atoms test for moved atoms inside the kernel that builds.

@@ -10,9 +10,9 @@ namespace mdlab {
 
 // How a list on a device is built.
 struct DeviceListOptions {
-  // Systems of up to this many atoms look at all pairs (exact in double, no more kernels than two);
-  // larger ones use cells.
-  int pairsUpTo = 8192;
+  // Systems of up to this many atoms look at all pairs (no more kernels than two), larger ones use
+  // cells. Negative: all of them where that is less work, else those of up to 512 atoms.
+  int pairsUpTo = -1;
 };
 
 // The device twin of VerletList: same pairs, same order, bit for bit. enqueueUpdate() is
