@@ -112,6 +112,7 @@ export function teacher(protein: Structure | KnownProtein, options: TeacherOptio
   const { secondaryStructure = known?.secondaryStructure, ...rest } = options;
   const backbone = backbonePriors(structure, {
     ...rest,
+    backend: 'cpu', // its terms alone are wanted
     ...(secondaryStructure === undefined ? {} : { secondaryStructure }),
   });
   const terms = [...backbone.topologies[0]!.terms, ...residueInteractions(structure, options)];

@@ -12,9 +12,10 @@ import { defaultSchnetConfig, randomSchnet } from '../../lib/models/schnet-rando
 import { native } from '../../lib/native.js';
 import type { Structure } from '../../lib/structure/index.js';
 import { globule, jittered } from '../models/schnet-cases.js';
-import { relativeError, root } from '../tools.js';
+import { root } from '../tools.js';
+import { measure } from './judging.js';
 import { runPeers, writeCase } from './peers.js';
-import { type Row, report, timed } from './tools.js';
+import { type Row, report } from './tools.js';
 
 const { values } = parseArgs({
   options: {
@@ -62,61 +63,48 @@ const cases = plans
 // ---- ours ----
 
 /** The pipelines that are there on a backend, each judged by its own force error. */
-const ours: Record<string, [string, SchnetOptions][]> = {
-  cuda: [
-    ['table', { pipeline: 'table' }],
-    ['table, 16 bit', { pipeline: 'table', tolerance: 1e-4 }],
-    ['flash', { pipeline: 'flash' }],
-    ['baseline', { pipeline: 'baseline' }],
-  ],
-  cpu: [
-    ['table', { pipeline: 'table' }],
-    ['flash', { pipeline: 'flash' }],
-    ['baseline', { pipeline: 'baseline' }],
-  ],
+const ours: Record<'cuda' | 'cpu', Record<string, SchnetOptions>> = {
+  cuda: {
+    'table, tolerance 1e-4': { pipeline: 'table', tolerance: 1e-4 },
+    table: { pipeline: 'table' },
+    flash: { pipeline: 'flash' },
+    'flash, W16A16': { pipeline: 'flash', operands: 'float16-channel' },
+    baseline: { pipeline: 'baseline' },
+  },
+  cpu: {
+    table: { pipeline: 'table' },
+    flash: { pipeline: 'flash' },
+    baseline: { pipeline: 'baseline' },
+  },
 };
 
-/** The GPU where there is one that works. */
+/** The GPU where there is one. */
 function backendHere(): 'cuda' | 'cpu' {
   if (values.backend !== undefined) return values.backend as 'cuda' | 'cpu';
   try {
-    randomSchnet({ hidden: 32, filters: 32 }, { backend: 'cuda' as 'cpu' });
-    return 'cuda';
+    return native().cudaDevices().length > 0 ? 'cuda' : 'cpu';
   } catch {
     return 'cpu';
   }
 }
+const backend = backendHere();
 
-function ourRow(name: string, options: SchnetOptions, { config, systems }: Case, exact: Float64Array): Row {
+async function ourRow(name: string, options: SchnetOptions, c: Case, exact: Float64Array): Promise<Row> {
+  const who = `mdlab ${name}`;
   try {
-    const held = native().memory().bytes;
-    native().resetPeak();
-    const model = randomSchnet(config, options);
-    let last = evaluate(model, systems);
-    const time = timed(repeats, 3, () => {
-      last = evaluate(model, systems);
-      return last.seconds.evaluate;
-    });
-    return {
-      who: `mdlab ${name}`,
-      ms: 1e3 * time.median,
-      p5: 1e3 * time.p5,
-      p95: 1e3 * time.p95,
-      'peak GB': (native().memory().peak - held) / 1e9,
-      'force error': relativeError(last.forces.subarray(0, exact.length), exact),
-      note: '',
-    };
+    const m = await measure(c.config, { backend, ...options }, c.systems, exact, repeats);
+    return { who, ms: m.ms, p5: m.p5, p95: m.p95, 'peak GB': m.peakGB, 'force error': m.error, note: '' };
   } catch (error) {
-    return { who: `mdlab ${name}`, note: (error as Error).message };
+    return { who, note: (error as Error).message };
   }
 }
 
 // ---- theirs ----
 
-function peerRows(path: string, variants: string, backend: string): Row[] {
+function peerRows(path: string, variants: string): Row[] {
   try {
-    const device = backend === 'cuda' ? 'cuda' : 'cpu';
-    return runPeers(path, { python: values.python, variants, repeats, device }).map((p) => ({
+    const peers = runPeers(path, { python: values.python, variants, repeats, device: backend });
+    return peers.map((p) => ({
       who: `PyTorch ${p.name}`,
       ms: p.ms ?? null,
       p5: p.p5 ?? null,
@@ -132,29 +120,29 @@ function peerRows(path: string, variants: string, backend: string): Row[] {
 
 const folder = join(root, 'build', 'bench', 'peers');
 mkdirSync(folder, { recursive: true });
-const backend = backendHere();
 const rows: Row[] = [];
 for (const c of cases) {
-  const exact = evaluate(
-    randomSchnet(c.config, { pipeline: 'flash', precision: 'float64' }),
-    c.systems[0]!,
-  ).forces;
+  const double: SchnetOptions = { backend: 'cpu', pipeline: 'flash', precision: 'float64' };
+  const exact = evaluate(randomSchnet(c.config, double), c.systems[0]!).forces;
   const path = join(folder, `${c.name.replaceAll(/[ ,]+/g, '-')}.safetensors`);
   writeCase(path, c, exact);
   if (values.export) continue;
-  const mine = ours[backend]!.map(([name, options]) =>
-    ourRow(name, { backend: backend as 'cpu', ...options }, c, exact),
-  );
-  const theirs = peerRows(path, values.variants ?? c.variants, backend);
+  const mine: Row[] = [];
+  for (const [name, options] of Object.entries(ours[backend]))
+    mine.push(await ourRow(name, options, c, exact));
+  const theirs = peerRows(path, values.variants ?? c.variants);
   const msOf = (who: string): number =>
     (theirs.find((r) => r['who'] === who)?.['ms'] as number) ?? Number.NaN;
   for (const r of [...mine, ...theirs]) {
-    const ms = r['ms'] as number;
+    const times = (who: string): number | null => {
+      const ratio = msOf(who) / (r['ms'] as number);
+      return Number.isFinite(ratio) ? ratio : null;
+    };
     rows.push({
       case: c.name,
       ...r,
-      'eager / it': msOf('PyTorch eager') / ms,
-      'compile / it': msOf('PyTorch compile') / ms,
+      'eager / it': times('PyTorch eager'),
+      'compile / it': times('PyTorch compile'),
     });
   }
 }

@@ -1,0 +1,128 @@
+// The trained model beside the teacher it learned from, in the canonical ensemble at 300 K: radius of gyration, native contacts,
+// contact map; and whether the model's dynamics stays whole over all the steps. Replicas start folded and are independent, so
+// standard errors come from the scatter of their means.
+// Options: --backend cpu|cuda (cpu), --protein 1ENH, --replicas N (64), --steps N of each replica (160000: 10^7 in all), --every N
+// (400), --timestep fs (4), --tolerance of the table, --only teacher|model, --output FILE (JSON lines, appended), --smoke.
+import { appendFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { dataFile } from '../../lib/io/data-file.js';
+import { loadModel } from '../../lib/models/load.js';
+import { type Potential, sum } from '../../lib/models/potential.js';
+import { backbonePriors } from '../../lib/models/priors-backbone.js';
+import type { SchnetOptions } from '../../lib/models/schnet.js';
+import { teacher } from '../../lib/models/teacher.js';
+import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
+import { environment } from '../../lib/studies/environment.js';
+import { placeOf } from '../../lib/studies/place.js';
+import { type Sampled, sampleProtein } from '../../lib/studies/sampling.js';
+import { jsonLines } from '../../lib/tables/files.js';
+import { type Row, report } from './tools.js';
+
+const { values } = parseArgs({
+  options: {
+    backend: { type: 'string', default: 'cpu' },
+    protein: { type: 'string', default: '1ENH' },
+    replicas: { type: 'string', default: '64' },
+    steps: { type: 'string', default: '160000' },
+    every: { type: 'string', default: '400' },
+    timestep: { type: 'string', default: '4' },
+    tolerance: { type: 'string' },
+    only: { type: 'string' },
+    output: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+  },
+});
+const { smoke } = values;
+const name = (smoke ? 'CLN025' : values.protein) as keyof typeof sequences;
+const protein = sequences[name];
+const replicas = smoke ? 4 : Number(values.replicas);
+const steps = smoke ? 500 : Number(values.steps);
+const every = smoke ? 50 : Number(values.every);
+const timestep = Number(values.timestep);
+const folded = beadsFromSequence(protein);
+const start = Array.from({ length: replicas }, () => folded);
+const on = { backend: values.backend as 'cpu' | 'cuda' };
+
+const { secondaryStructure } = protein;
+const table: SchnetOptions = {
+  ...on,
+  pipeline: 'table',
+  ...(values.tolerance === undefined ? {} : { tolerance: Number(values.tolerance) }),
+};
+const potentials: Record<string, () => Potential> = {
+  teacher: () => teacher(protein, on),
+  // As many again of the teacher: what two samples of one potential differ by.
+  'teacher, other seed': () => teacher(protein, on),
+  model: () =>
+    sum(
+      loadModel(dataFile('models/schnet-1enh.safetensors'), table),
+      backbonePriors(folded, { ...on, secondaryStructure }),
+    ),
+};
+
+/** Root mean square over pairs of the contact probabilities' difference. */
+const apart = (a: Sampled, b: Sampled): number =>
+  Math.sqrt(a.contacts.reduce((s, c, p) => s + (c - b.contacts[p]!) ** 2, 0) / a.contacts.length);
+
+function correlation(x: readonly number[], y: readonly number[]): number {
+  const mean = (v: readonly number[]): number => v.reduce((a, b) => a + b, 0) / v.length;
+  const [mx, my] = [mean(x), mean(y)];
+  const along = x.reduce((s, v, k) => s + (v - mx) * (y[k]! - my), 0);
+  const size = (v: readonly number[], m: number): number =>
+    Math.sqrt(v.reduce((s, u) => s + (u - m) ** 2, 0));
+  return along / size(x, mx) / size(y, my);
+}
+
+/** Part of two histograms that they share, 0 to 1. */
+function overlap(a: Sampled['radii'], b: Sampled['radii']): number {
+  const [na, nb] = [a, b].map((h) => h.counts.reduce((s, c) => s + c, 0)) as [number, number];
+  return a.counts.reduce((s, c, k) => s + Math.min(c / na, (b.counts[k + a.from - b.from] ?? 0) / nb), 0);
+}
+
+const rows: Row[] = [];
+const lines: object[] = [];
+let truth: Sampled | undefined;
+for (const [seed, [what, make]] of Object.entries(potentials).entries()) {
+  if (values.only !== undefined && !what.startsWith(values.only)) continue;
+  const potential = make();
+  const began = performance.now();
+  const row: Row = { what, protein: name, replicas, steps, 'replica-steps': replicas * steps };
+  let got: Sampled | undefined;
+  try {
+    got = await sampleProtein(potential, start, { steps, every, timestep, seed: seed + 1 });
+    truth ??= got;
+    Object.assign(row, {
+      Rg: got.radiusOfGyration.mean,
+      '± Rg': got.radiusOfGyration.error,
+      Q: got.nativeContacts.mean,
+      '± Q': got.nativeContacts.error,
+      'contacts off': apart(got, truth),
+      'by chance': Math.hypot(got.contactError, truth.contactError),
+      'contacts r': correlation(got.contacts, truth.contacts),
+      'Rg overlap': overlap(got.radii, truth.radii),
+      'T (K)': got.temperature.mean,
+    });
+  } catch (error) {
+    row['failed'] = (error as Error).message;
+  }
+  row['s'] = (performance.now() - began) / 1000;
+  rows.push(row);
+  const { contacts = [], radii } = got ?? {};
+  lines.push({
+    bench: 'teacher',
+    ...row,
+    timestep,
+    every,
+    temperature: 300,
+    radii,
+    contacts: contacts.map((c) => Math.round(1e4 * c) / 1e4),
+    ...environment(),
+    ...placeOf(potential),
+    date: new Date().toISOString(),
+  });
+}
+report('teacher', rows, [
+  ...['what', 'replica-steps', 'Rg', '± Rg', 'Q', '± Q', 'contacts off', 'by chance', 'contacts r'],
+  ...['Rg overlap', 'T (K)', 's', 'failed'],
+]);
+if (values.output) appendFileSync(values.output, jsonLines(lines as Record<string, unknown>[]));
