@@ -1,13 +1,15 @@
 // Every kernel compiles for the architectures that matter, as the addon itself compiles it and by nvcc; needs no GPU.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { native } from '../../lib/native.js';
 import { root, skip } from '../tools.js';
 
+const run = promisify(execFile);
 const architectures = ['sm_80', 'sm_90', 'sm_100'];
 const sources = join(root, 'native');
 const n = native();
@@ -59,23 +61,25 @@ for (const [file, kernels] of listed) {
   const name = `${file} compiles by nvcc for ${architectures.join(', ')}`;
   if (!hasNvcc) skip(name, 'nvcc is not on the PATH');
   else {
-    test(name, () => {
+    test(name, async () => {
       const uses = [...kernels].map((k, i) => `void* use${i} = reinterpret_cast<void*>(${k});`);
-      const wrapper = join(cache, 'wrapper.cu');
+      const wrapper = join(cache, `${file.replaceAll('/', '-')}`);
       writeFileSync(wrapper, `#include "${file}"\n${uses.join('\n')}\n`);
-      for (const architecture of architectures) {
-        const out = join(cache, 'wrapper.cubin');
-        execFileSync('nvcc', [
-          `-arch=${architecture}`,
-          '-std=c++17',
-          '-I',
-          sources,
-          '-cubin',
-          '-o',
-          out,
-          wrapper,
-        ]);
-      }
+      await Promise.all(
+        architectures.map((architecture) => {
+          const out = `${wrapper}.${architecture}.cubin`;
+          return run('nvcc', [
+            `-arch=${architecture}`,
+            '-std=c++17',
+            '-I',
+            sources,
+            '-cubin',
+            '-o',
+            out,
+            wrapper,
+          ]);
+        }),
+      );
     });
   }
 }
