@@ -276,12 +276,6 @@ export interface Addon {
     batch: NativeBatch,
     repeats: number,
   ): { seconds: Float64Array; edges: number };
-  /** Seconds of rebuilding a neighbour list by the device's clock. */
-  timeListOnDevice(
-    device: number,
-    batch: NativeBatch,
-    options: { cutoff: number; skin: number; repeats: number },
-  ): { seconds: Float64Array; edges: number };
   /** Measured limits of a GPU, byte/s and operations/s; tensor cores by mma.sync, a multiply-add is two. */
   devicePeaks(device: number): {
     memory: number;

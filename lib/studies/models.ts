@@ -21,6 +21,8 @@ export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
   jitter?: number;
   /** Of structure and jitter. Default 1. */
   seed?: number;
+  /** Of the study, in its rows and progress line; default says what is measured. */
+  name?: string;
   /** Keeps rows, and goes on from there: see `study`. */
   file?: string;
   version?: string;
@@ -176,16 +178,17 @@ export interface Staged {
 
 /**
  * Time of each stage of an evaluation: several rows per model.
- * Columns: stage, seconds, seconds_p5, seconds_p95, share (of all stages together).
+ * Columns: stage, seconds, seconds_p5, seconds_p95, share (of all stages together), edges.
  * @throws into the row's `error` for a potential that does not tell its stages
  */
 export function stageStudy(options: ModelStudyOptions): Promise<Table> {
   return modelStudy('time per stage', options, async (potential, systems, { signal }) => {
     const staged = potential as Potential & Partial<Staged>;
     const runs: Record<string, number>[] = [];
+    let edges = 0;
     const t = await timed(
       () => {
-        evaluate(potential, systems);
+        edges = evaluate(potential, systems).edges;
         runs.push({ ...staged.stages });
       },
       { ...options, signal },
@@ -201,6 +204,7 @@ export function stageStudy(options: ModelStudyOptions): Promise<Table> {
       seconds_p5: low,
       seconds_p95: high,
       share: median / all,
+      edges,
       repeats: t.repeats,
     }));
   });
@@ -229,7 +233,7 @@ function modelStudy(
   const own = options.structure !== undefined && typeof options.structure !== 'function';
   const sizes = own ? [(options.structure as Structure).count] : (options.atoms ?? [269]);
   return study<Point>({
-    name,
+    name: options.name ?? name,
     grid: { model: [...models.keys()], atoms: sizes, replicas: options.replicas ?? [1] },
     // The measure is the same text for every study of this file; the name tells them apart.
     measure: async (point, context) => {

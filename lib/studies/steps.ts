@@ -13,14 +13,18 @@ export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
   structure: Structure;
   /** Default [1]. */
   replicas?: readonly number[];
-  /** Steps of one timed stretch. Default 500. */
+  /** Steps of one timed stretch. Default: as many as last about `stretch` seconds. */
   steps?: number;
+  /** s. Default 0.25. */
+  stretch?: number;
   /** fs. Default 2. */
   timestep?: number;
   /** K. Default 300. */
   temperature?: number;
   /** Of velocities and noise. Default 1. */
   seed?: number;
+  /** Of the study, in its rows and progress line. */
+  name?: string;
   file?: string;
   version?: string;
   signal?: AbortSignal;
@@ -33,21 +37,27 @@ export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
  * nsPerDay (all replicas together), listRebuilds (per 1000 steps), temperature (K, at the end).
  */
 export function stepStudy(options: StepStudyOptions): Promise<Table> {
-  const { seed = 1, steps = 500, structure, temperature = 300, timestep = 2 } = options;
+  const { seed = 1, stretch = 0.25, structure, temperature = 300, timestep = 2 } = options;
   return study<{ model: string; replicas: number }>({
-    name: 'md steps',
+    name: options.name ?? 'md steps',
     grid: { model: Object.keys(options.models), replicas: options.replicas ?? [1] },
     measure: async (point, { signal }) => {
       const given = options.models[point.model]!;
       const potential = typeof given === 'function' ? given() : given;
       const sim = simulate(structure, potential, {
         integrator: langevin({ temperature, timestep, seed }),
-        steps,
-        every: steps,
+        steps: fewSteps,
+        every: longest,
         replicas: point.replicas,
         progress: false,
       });
       await sim.run();
+      // The first steps compile and allocate; the next ones tell how long a stretch is.
+      sim.extend(fewSteps);
+      const first = sim.summary().seconds;
+      const few = (await sim.run()).seconds - first;
+      const steps =
+        options.steps ?? Math.min(longest, Math.max(fewSteps, Math.round((fewSteps * stretch) / few)));
       const before = sim.summary();
       const t = await timed(
         () => {
@@ -77,6 +87,9 @@ export function stepStudy(options: StepStudyOptions): Promise<Table> {
     ...pass(options),
   });
 }
+
+/** Steps that warm up, and the most of one stretch. */
+const [fewSteps, longest] = [3, 100_000];
 
 const mean = (values: ArrayLike<number>): number =>
   Array.from(values).reduce((a, b) => a + b, 0) / values.length;

@@ -33,23 +33,10 @@ Napi::Value jsTimeOnDevice(const Napi::CallbackInfo& info) {
                   timeOnDevice(*device, batch.batch, positive(info[2], "timeOnDevice.repeats")));
 }
 
-// timeListOnDevice(device, batch, {cutoff, skin, repeats}) -> {seconds, edges}
-Napi::Value jsTimeListOnDevice(const Napi::CallbackInfo& info) {
-  auto& device = cuda::Device::open(info[0].ToNumber().Int32Value());
-  const BatchArguments batch = batchOf(info[1].As<Napi::Object>());
-  const auto options = info[2].As<Napi::Object>();
-  return toObject(info.Env(),
-                  timeListOnDevice(device, batch.batch, options.Get("cutoff").ToNumber(),
-                                   options.Get("skin").ToNumber(),
-                                   positive(options.Get("repeats"), "timeListOnDevice.repeats")));
-}
-
 }  // namespace
 
 void exportDeviceTiming(Napi::Env env, Napi::Object exports) {
   exports.Set("timeOnDevice", Napi::Function::New<Guarded<jsTimeOnDevice>>(env, "timeOnDevice"));
-  exports.Set("timeListOnDevice",
-              Napi::Function::New<Guarded<jsTimeListOnDevice>>(env, "timeListOnDevice"));
 }
 
 }  // namespace mdlab::binding

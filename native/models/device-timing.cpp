@@ -5,29 +5,6 @@
 #include "core/error.h"
 
 namespace mdlab {
-namespace {
-
-constexpr int warmUp = 3;
-
-// Seconds of what `work` enqueues, after a few untimed rounds; `before` each, outside the clock.
-template <class Before, class Work>
-std::vector<double> timed(cuda::Stream& stream, int repeats, const Before& before,
-                          const Work& work) {
-  cuda::Timer timer(stream);
-  std::vector<double> seconds;
-  for (int k = 0; k < warmUp + repeats; ++k) {
-    throwIfCancelled();
-    before(k);
-    timer.start();
-    work();
-    timer.stop();
-    const double spent = timer.seconds();
-    if (k >= warmUp) seconds.push_back(spent);
-  }
-  return seconds;
-}
-
-}  // namespace
 
 DeviceTiming timeOnDevice(DevicePotential& potential, const Batch& batch, int repeats) {
   potential.checkBatch(batch);
@@ -51,37 +28,17 @@ DeviceTiming timeOnDevice(DevicePotential& potential, const Batch& batch, int re
   });
   DeviceTiming out;
   if (list) out.edges = list->edges(stream);
-  out.seconds = timed(
-      stream, repeats, [](int) {}, [&] { graph.launch(stream); });
+  constexpr int warmUp = 3;
+  cuda::Timer timer(stream);
+  for (int k = 0; k < warmUp + repeats; ++k) {
+    throwIfCancelled();
+    timer.start();
+    graph.launch(stream);
+    timer.stop();
+    const double seconds = timer.seconds();
+    if (k >= warmUp) out.seconds.push_back(seconds);
+  }
   stream.synchronize();
-  return out;
-}
-
-DeviceTiming timeListOnDevice(cuda::Device& device, const Batch& batch, double cutoff, double skin,
-                              int repeats) {
-  device.use();
-  cuda::Stream stream(device);
-  BatchOnDevice on;
-  on.upload(stream, batch);
-  VerletListOnDevice list(device, cutoff, skin);
-  list.build(stream, on.view());
-  std::vector<double> moved(batch.positions.begin(), batch.positions.end());
-  if (moved.empty()) invalid("timeList: needs at least one atom");
-  // Back and forth, so that the list's size stays what it is.
-  const auto move = [&](int k) {
-    moved[0] = batch.positions[0] + (k % 2 ? 0 : skin);
-    on.uploadPositions(stream, moved);
-    stream.synchronize();
-  };
-  DeviceTiming out;
-  const auto before = list.rebuilds(stream);
-  out.seconds = timed(stream, repeats, move, [&] { list.enqueueUpdate(stream, on.view()); });
-  if (const auto needed = list.overflowed(stream))
-    invalid("timeList: the list overflowed, " + std::to_string(needed) + " pairs needed");
-  if (list.rebuilds(stream) - before != warmUp + repeats)
-    invalid("timeList: the list was rebuilt " + std::to_string(list.rebuilds(stream) - before) +
-            " times, not " + std::to_string(warmUp + repeats) + "; give a skin above 0");
-  out.edges = list.edges(stream);
   return out;
 }
 

@@ -15,9 +15,4 @@ struct DeviceTiming {
 // the work is one captured graph. Throws what evaluate() throws.
 DeviceTiming timeOnDevice(DevicePotential& potential, const Batch& batch, int repeats);
 
-// Rebuilds of a neighbour list, each after an atom moved by more than half the skin, with the test
-// that finds it.
-DeviceTiming timeListOnDevice(cuda::Device& device, const Batch& batch, double cutoff, double skin,
-                              int repeats);
-
 }  // namespace mdlab

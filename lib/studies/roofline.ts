@@ -1,0 +1,158 @@
+/** How near each stage of a model comes to what the machine can do: counted work over measured peaks. */
+import { invalid } from '../errors.js';
+import type { Potential } from '../models/potential.js';
+import { Schnet } from '../models/schnet.js';
+import { type StageWork, schnetWork } from '../models/schnet-work.js';
+import { native } from '../native.js';
+import { from, type Table } from '../tables/index.js';
+import { type ModelStudyOptions, stageStudy } from './models.js';
+import { deviceOf } from './place.js';
+
+/** Work a second at most, of each kind that `StageWork` counts. */
+export type Ceilings = Readonly<
+  Record<'products' | 'arithmetic' | 'special' | 'bytes' | 'gathered' | 'shared', number>
+>;
+
+const units: Readonly<Record<keyof Ceilings, string>> = {
+  products: 'products',
+  arithmetic: 'arithmetic',
+  special: 'special functions',
+  bytes: 'memory',
+  gathered: 'L2',
+  shared: 'shared memory',
+};
+
+const known = new Map<string, Ceilings>();
+
+/** Measured peaks of the device a model computes on, tensor cores as its operands use them. Measured once per process. */
+export function ceilingsOf(potential: Potential): Ceilings {
+  const device = deviceOf(potential);
+  const operands = operandsOf(potential);
+  const key = `${device} ${operands}`;
+  let found = known.get(key);
+  if (!found) {
+    found = device === undefined ? hostCeilings() : deviceCeilings(device, operands);
+    known.set(key, found);
+  }
+  return found;
+}
+
+function deviceCeilings(device: number, operands: string): Ceilings {
+  const p = native().devicePeaks(device);
+  // float32 operands are pairs of halves (schnetWork counts their three products); `none`: no tensor cores.
+  const products = {
+    none: p.float32,
+    float32: p.float16,
+    tf32: p.tf32,
+    bfloat16: p.bfloat16,
+    float16: p.float16,
+    int8: p.int8,
+  }[operands.split('-')[0]!];
+  return {
+    products: products ?? invalid('roofline.operands', 'must be known', operands),
+    arithmetic: p.float32,
+    // A multiprocessor has 16 units for special functions and 128 for multiply-adds, which are two operations.
+    special: p.float32 / 16,
+    bytes: p.memory,
+    gathered: p.l2,
+    shared: p.shared,
+  };
+}
+
+/** A core's own cache serves what a GPU has L2 and shared memory for; a special function is about 20 operations. */
+function hostCeilings(): Ceilings {
+  const p = native().machinePeaks(2 ** 20, 2 ** 27);
+  return {
+    products: p.float32,
+    arithmetic: p.float32,
+    special: p.float32 / 20,
+    bytes: p.memory,
+    gathered: p.cache,
+    shared: p.cache,
+  };
+}
+
+function operandsOf(potential: Potential): string {
+  const { backend, pipeline } = potential.info;
+  const { operands, techniques } = potential instanceof Schnet ? potential.options : {};
+  if (backend !== ('cuda' as string) || pipeline === 'baseline')
+    return techniques?.weights16 ? 'float16' : 'none';
+  return operands ?? 'float32';
+}
+
+/**
+ * Time of each stage against its floor: the largest of its counted work over the measured peaks.
+ * Columns beside `stageStudy`'s: floor (s), bound (what sets it), reached (floor/seconds), operations, bytes (of device
+ * memory), intensity (operations/byte), rate (operations/s), bandwidth (bytes/s). Stages whose work is not counted have null.
+ */
+export async function rooflineStudy(
+  options: ModelStudyOptions & { models: Readonly<Record<string, Schnet>> },
+): Promise<Table> {
+  const rows = (await stageStudy({ name: 'roofline', ...options })).objects() as Record<string, unknown>[];
+  return from(
+    rows.map((row) => {
+      const model = options.models[String(row['model'])];
+      const edges = Number(row['edges'] ?? Number.NaN);
+      if (!model || row['error'] || !(edges > 0)) return row;
+      const atoms = Number(row['atoms']) * Number(row['replicas']);
+      const work = workOf(model, edges, atoms).find((w) => w.stage === row['stage']);
+      return { ...row, ...against(work, ceilingsOf(model), Number(row['seconds'])) };
+    }),
+  );
+}
+
+function workOf(model: Schnet, edges: number, atoms: number): StageWork[] {
+  const host = deviceOf(model) === undefined;
+  if (model.pipeline === 'table') return tableWork(model, edges, atoms);
+  return schnetWork(model.config, edges, atoms, {
+    pipeline: model.pipeline === 'baseline' ? 'baseline' : 'flash',
+    // A CPU multiplies in single precision, once.
+    operands: host ? 'tf32' : (model.options.operands ?? 'float32'),
+    element: model.options.techniques?.weights16 ? 2 : 4,
+  });
+}
+
+/** Filters looked up as cubics, each pair once: four coefficients and both atoms' rows read, sums written back. */
+function tableWork({ config }: Schnet, edges: number, atoms: number): StageWork[] {
+  const { blocks: L, filters: F } = config;
+  const pairs = edges / 2;
+  const row = 4 * F;
+  const none = { products: 0, arithmetic: 0, special: 0, bytes: 0, gathered: 0, shared: 0 };
+  return [
+    {
+      ...none,
+      stage: 'message',
+      arithmetic: L * pairs * 10 * F,
+      bytes: L * (8 * pairs + 2 * atoms * row),
+      gathered: L * pairs * 7 * row,
+    },
+    {
+      ...none,
+      stage: 'message reverse',
+      arithmetic: pairs * F * (19 * (L - 1) + 9),
+      bytes: L * (8 * pairs + 2 * atoms * row) + (L - 1) * atoms * row,
+      gathered: pairs * row * (8 * (L - 1) + 5),
+    },
+  ];
+}
+
+/** Columns of one stage; null where nothing is counted. */
+function against(work: StageWork | undefined, ceilings: Ceilings, seconds: number): Record<string, unknown> {
+  if (!work) return { floor: null, bound: null, reached: null };
+  const times = (Object.keys(units) as (keyof Ceilings)[]).map((kind) => ({
+    kind,
+    time: work[kind] / ceilings[kind],
+  }));
+  const slowest = times.reduce((a, b) => (b.time > a.time ? b : a));
+  const operations = work.products + work.arithmetic + work.special;
+  return {
+    floor: slowest.time,
+    bound: units[slowest.kind],
+    reached: slowest.time / seconds,
+    operations,
+    bytes: work.bytes,
+    intensity: operations / work.bytes,
+    rate: operations / seconds,
+    bandwidth: work.bytes / seconds,
+  };
+}
