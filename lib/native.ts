@@ -332,6 +332,8 @@ export interface NativeSchnetConfig {
 
 export interface NativeSchnetOptions {
   backend: 'reference' | 'cpu' | 'cuda';
+  /** Index of the GPU, with `cuda`. */
+  device: number;
   precision: 'float64' | 'float32';
   pipeline: 'baseline' | 'flash' | 'table';
   radialBasis: boolean;

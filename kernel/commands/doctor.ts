@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { beadsFromSequence, evaluate, randomSchnet, type SchnetOptions, sequences } from '../../lib/index.js';
+import { usableGpu } from '../../lib/models/cuda.js';
 import { native } from '../../lib/native.js';
 import { findChromium } from '../../lib/plot/chromium.js';
 import { forceErrors } from '../../lib/studies/models.js';
@@ -157,9 +158,17 @@ function forces(): Finding[] {
     [{ backend: 'cpu', pipeline: 'flash', precision: 'float32' }, 1e-5],
     [{ backend: 'cpu', pipeline: 'table', precision: 'float32' }, 1e-5],
   ];
+  if (usableGpu())
+    for (const pipeline of ['baseline', 'flash', 'table'] as const)
+      cases.push([{ backend: 'cuda', pipeline, precision: 'float32' }, 1e-5]);
   return cases.map(([options, limit]) => {
-    const error = forceErrors(evaluate(model.with(options), structure).forces, exact).forceError;
-    const name = `forces ${options.pipeline} ${options.precision}`;
+    const name = `forces ${options.backend} ${options.pipeline} ${options.precision}`;
+    let error: number;
+    try {
+      error = forceErrors(evaluate(model.with(options), structure).forces, exact).forceError;
+    } catch (e) {
+      return { name, text: (e as Error).message, wrong: true };
+    }
     const text = `${error.toExponential(1)} relative to reference (limit ${limit.toExponential(0)})`;
     return { name, text, wrong: !(error <= limit) };
   });

@@ -15,13 +15,14 @@ import {
 import { energyUnits, lengthUnits } from '../../lib/units.js';
 
 export const help = `mdlab evaluate MODEL STRUCTURE [options]   energy and forces of a structure, in the model file's units
-      --backend reference|cpu               default cpu
+      --backend reference|cpu|cuda          default the fastest that works here
+      --device N|NAME                       of the GPU, with cuda: index or part of its name
       --pipeline baseline|flash|table       default table (the reference has none)
-      --precision float64|float32           default float32 on cpu
+      --precision float64|float32           default float32 but on the reference
       --frame N                             of a structure file with several frames; negative counts from the end
       --json                                {"energy", "forces": [[x,y,z],...], "units", "backend", "pipeline"}`;
 
-const backends: readonly Backend[] = ['reference', 'cpu'];
+const backends: readonly Backend[] = ['reference', 'cpu', 'cuda'];
 const pipelines: readonly SchnetPipeline[] = ['baseline', 'flash', 'table'];
 const precisions: readonly Precision[] = ['float64', 'float32'];
 
@@ -32,6 +33,7 @@ export async function run(args: string[]): Promise<number> {
     allowPositionals: true,
     options: {
       backend: { type: 'string' },
+      device: { type: 'string' },
       pipeline: { type: 'string' },
       precision: { type: 'string' },
       frame: { type: 'string' },
@@ -53,6 +55,7 @@ export async function run(args: string[]): Promise<number> {
     );
   const model = loadModel(modelFile, {
     backend: choice('--backend', values.backend, backends),
+    ...(values.device === undefined ? {} : { device: deviceOf(values.device) }),
     pipeline: choice('--pipeline', values.pipeline, pipelines),
     precision: choice('--precision', values.precision, precisions),
   });
@@ -76,7 +79,9 @@ export async function run(args: string[]): Promise<number> {
     console.log(JSON.stringify(out));
     return 0;
   }
-  const how = [model.backend, model.pipeline, model.precision].filter(Boolean).join(', ');
+  const how = [model.backend, model.info.deviceName, model.pipeline, model.precision]
+    .filter(Boolean)
+    .join(', ');
   console.log(`${model.name} on ${structure.name || structureFile}: ${structure.count} particles (${how})`);
   console.log(`energy ${energy.toPrecision(12)} ${energyUnit}`);
   console.log(`forces ${energyUnit}/${lengthUnit}`);
@@ -107,6 +112,11 @@ function choice<T extends string>(
 ): T | undefined {
   if (value === undefined) return undefined;
   return known.includes(value as T) ? (value as T) : unknownChoice(name, value, known);
+}
+
+/** An index, or part of a name. */
+function deviceOf(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 function integer(text: string): number {

@@ -1,5 +1,5 @@
 import { invalid } from '../errors.js';
-import { native } from '../native.js';
+import { type NativeCudaDevice, native } from '../native.js';
 
 /**
  * Index of a GPU given by index or by part of its name.
@@ -12,4 +12,23 @@ export function deviceIndex(device: number | string = 0): number {
   );
   const known = devices.map(({ index, name }) => `${index} (${name})`).join(', ');
   return found?.index ?? invalid('device', `must be one of ${known}`, device);
+}
+
+let found: NativeCudaDevice | null | undefined;
+
+/** The GPU that is used unless another is named; undefined where there is none, or no compiler for its kernels. */
+export function usableGpu(): NativeCudaDevice | undefined {
+  if (found === undefined) {
+    try {
+      native().nvrtcVersion();
+      // Tensor cores with 16-byte asynchronous copies: Ampere and later.
+      found =
+        native()
+          .cudaDevices()
+          .find((d) => Number(d.capability) >= 8) ?? null;
+    } catch {
+      found = null;
+    }
+  }
+  return found ?? undefined;
 }

@@ -14,6 +14,9 @@ export interface PotentialInfo {
   /** Å; 0 when no neighbour list is needed. */
   readonly cutoff: number;
   readonly backend: Backend;
+  /** With backend `cuda`: the GPU's index, and its name. */
+  readonly device?: number;
+  readonly deviceName?: string;
   readonly precision: Precision;
   /** The way it is computed, where there are several. */
   readonly pipeline?: string;

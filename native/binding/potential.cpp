@@ -46,8 +46,8 @@ Napi::Value jsEvaluate(const Napi::CallbackInfo& info) {
   const auto start = Clock::now();
   NeighborList list;
   const auto* onDevice = dynamic_cast<const DevicePotential*>(potential.get());
-  const bool listed = !onDevice && potential->cutoff() > 0;
-  if (listed) buildNeighborList(batch, potential->cutoff(), 0, {}, list);
+  const bool listed = potential->listCutoff() > 0;
+  if (listed) buildNeighborList(batch, potential->listCutoff(), 0, {}, list);
   const auto built = Clock::now();
   const PotentialTurn turn(*potential);
   potential->evaluate(batch, listed ? &list : nullptr, out);

@@ -1,6 +1,7 @@
 #include "models/schnet/schnet.h"
 
 #include "binding/binding.h"
+#include "models/device-potential.h"
 
 namespace mdlab::binding {
 namespace {
@@ -58,9 +59,12 @@ Napi::Value jsSchnet(const Napi::CallbackInfo& info) {
   const SchnetConfig config = configOf(info[0].As<Napi::Object>());
   SchnetParameters parameters = schnetParameters(config, doubles(info[1], "schnet.parameters"));
   const auto o = info[2].As<Napi::Object>();
-  std::shared_ptr<Schnet> model;
+  std::shared_ptr<Potential> model;
   if (text(o, "backend") == "reference")
     model = makeSchnetReference(config, std::move(parameters));
+  else if (text(o, "backend") == "cuda")
+    model =
+        makeSchnetCuda(cuda::Device::open(integer(o, "device")), config, parameters, optionsOf(o));
   else if (text(o, "precision") == "float64")
     model = makeSchnetCpu<double>(config, parameters, optionsOf(o));
   else
@@ -68,8 +72,8 @@ Napi::Value jsSchnet(const Napi::CallbackInfo& info) {
   return wrapPotential(info.Env(), model);
 }
 
-std::shared_ptr<Schnet> schnetOf(const Napi::Value& value) {
-  auto model = std::dynamic_pointer_cast<Schnet>(unwrapPotential(value));
+std::shared_ptr<SchnetReport> schnetOf(const Napi::Value& value) {
+  auto model = std::dynamic_pointer_cast<SchnetReport>(unwrapPotential(value));
   if (!model) invalid("schnet: must be a SchNet potential");
   return model;
 }

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "core/error.h"
-#include "models/device-potential.h"
 
 namespace mdlab {
 
@@ -15,8 +14,7 @@ ForceEvaluator::ForceEvaluator(std::shared_ptr<Potential> potential, const Topol
 }
 
 void ForceEvaluator::forgetList() {
-  const bool ownList = dynamic_cast<const DevicePotential*>(potential_.get()) != nullptr;
-  const double cutoff = ownList ? 0 : potential_->cutoff();
+  const double cutoff = potential_->listCutoff();
   list_ = cutoff > 0 ? std::make_unique<VerletList>(cutoff, skin_) : nullptr;
 }
 

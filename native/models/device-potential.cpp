@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "core/cancel.h"
 #include "core/error.h"
+#include "neighbors/lattice.h"
 
 namespace mdlab {
 namespace {
@@ -33,6 +35,7 @@ struct DevicePotential::Host {
   std::optional<VerletListOnDevice> list;
   cuda::DeviceBuffer<double> results;  // energy, forces, virial
   std::vector<double> values;
+  DeviceEvaluation out{};
 };
 
 DevicePotential::DevicePotential(cuda::Device& device) : device_(device) {}
@@ -52,16 +55,18 @@ bool DevicePotential::preparedFor(const void* user) const {
   return user_ == user && std::ranges::all_of(terms(), mine);
 }
 
-void DevicePotential::evaluate(const Batch& batch, const NeighborList*, const Evaluation& out) {
+// Brings a batch to the device, builds its list where one is read, and sizes everything.
+const DeviceListView* DevicePotential::stage(const Batch& batch, bool forces, bool virial) {
   checkBatch(batch);
   device_.use();
-  const TermTurns turns(*this);
   if (!host_) host_ = std::make_unique<Host>(device_);
   Host& h = *host_;
+  const auto start = Clock::now();
+  // What a list would refuse is refused where none is built, too.
+  if (cutoff() > 0) checkedLattices(batch, cutoff(), 0);
   h.batch.upload(h.stream, batch);
   const DeviceBatch& view = h.batch.view();
   const bool listed = cutoff() > 0 && needsList(view);
-  const auto start = Clock::now();
   edges_ = 0;
   if (listed) {
     if (!h.list) h.list.emplace(device_, cutoff(), 0.0);
@@ -69,18 +74,32 @@ void DevicePotential::evaluate(const Batch& batch, const NeighborList*, const Ev
     edges_ = h.list->edges(h.stream);
   }
   listSeconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+  throwIfCancelled();
 
-  const bool forces = !out.forces.empty(), virial = !out.virial.empty();
-  const std::size_t systems = view.systems, atoms = view.atoms;
   prepareFor(this, h.stream, view, listed ? h.list->capacity() : 0, forces, virial);
-  h.values.resize(systems + (forces ? 3 * atoms : 0) + (virial ? 9 * systems : 0));
-  h.results.reset(h.stream, h.values.size());
-  h.results.zero(h.stream);
+  const std::size_t systems = view.systems, atoms = view.atoms;
+  h.results.reset(h.stream, systems + (forces ? 3 * atoms : 0) + (virial ? 9 * systems : 0));
   double* at = h.results.data();
-  enqueue(h.stream, view, listed ? &h.list->view() : nullptr,
-          {at, forces ? at + systems : nullptr,
-           virial ? at + systems + (forces ? 3 * atoms : 0) : nullptr});
+  h.out = {at, forces ? at + systems : nullptr,
+           virial ? at + systems + (forces ? 3 * atoms : 0) : nullptr};
+  return listed ? &h.list->view() : nullptr;
+}
+
+void DevicePotential::evaluate(const Batch& batch, const NeighborList*, const Evaluation& out) {
+  if (batch.atoms() == 0) return;
+  const TermTurns turns(*this);
+  const bool forces = !out.forces.empty(), virial = !out.virial.empty();
+  const DeviceListView* list = stage(batch, forces, virial);
+  Host& h = *host_;
+  h.results.zero(h.stream);
+  timeStages(true);
+  enqueue(h.stream, h.batch.view(), list, h.out);
+  timeStages(false);
+  h.values.resize(h.results.size());
   h.results.download(h.stream, h.values);
+  readStages();
+  throwIfCancelled();
+  const std::size_t systems = batch.systems();
   const std::span<const double> all(h.values);
   bool finite = addFinite(all, out.energy);
   if (forces) finite &= addFinite(all.subspan(systems), out.forces);
@@ -93,13 +112,18 @@ void DevicePotential::blame(const Batch& batch, std::span<const double> values) 
   const std::size_t systems = batch.systems(), atoms = batch.atoms();
   const bool forces = values.size() >= systems + 3 * atoms;
   for (std::size_t s = 0; s < systems; ++s) {
-    if (!std::isfinite(values[s]))
+    const auto system = static_cast<std::int32_t>(s);
+    if (!std::isfinite(values[s])) {
+      explain(batch, system);
       numeric("potential: the energy of system " + std::to_string(s) + " is not finite");
+    }
     for (std::int32_t i = batch.offsets[s]; forces && i < batch.offsets[s + 1]; ++i) {
       const double* f = &values[systems + 3 * static_cast<std::size_t>(i)];
-      if (!std::isfinite(f[0] + f[1] + f[2]))
+      if (!std::isfinite(f[0] + f[1] + f[2])) {
+        explain(batch, system);
         numeric("potential: the force on atom " + std::to_string(i - batch.offsets[s]) +
                 " of system " + std::to_string(s) + " is not finite");
+      }
     }
   }
   numeric("potential: the virial is not finite");
@@ -140,6 +164,15 @@ class SumOnDevice final : public DevicePotential {
     for (const auto& term : terms_) term->checkBatch(batch);
   }
   std::span<const std::shared_ptr<DevicePotential>> terms() const override { return terms_; }
+  void explain(const Batch& batch, std::int32_t system) const override {
+    for (const auto& term : terms_) term->explain(batch, system);
+  }
+  void timeStages(bool on) override {
+    for (const auto& term : terms_) term->timeStages(on);
+  }
+  void readStages() override {
+    for (const auto& term : terms_) term->readStages();
+  }
 
  private:
   std::vector<std::shared_ptr<DevicePotential>> terms_;

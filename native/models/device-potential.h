@@ -17,9 +17,10 @@ class DevicePotential : public Potential {
   ~DevicePotential() override;
   cuda::Device& device() const { return device_; }
 
-  // Sizes workspaces for this batch and lists of up to `edges` directed pairs; may synchronise,
-  // compile and allocate. Called before enqueue() whenever the batch's shape, the list's capacity
-  // or what is wanted changes. Throws Error(ENOMEM) naming asked and free.
+  // Sizes workspaces for this batch and lists of up to `edges` directed pairs, and reads the types;
+  // may synchronise, compile and allocate. Called before enqueue() whenever the batch's shape or
+  // types, the list's capacity or what is wanted changes. Throws Error(ENOMEM) naming asked and
+  // free.
   virtual void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges,
                        bool forces, bool virial) = 0;
   // Whether enqueue() reads a neighbour list for this batch (small systems may take all pairs).
@@ -30,6 +31,13 @@ class DevicePotential : public Potential {
                        const DeviceEvaluation& out) = 0;
   // Throws Error(EINVALID) where a type, box or size does not fit this potential.
   virtual void checkBatch(const Batch& batch) const = 0;
+  // Throws Error(ENUMERIC) saying what is wrong with a system whose results are not finite, where
+  // this potential knows more than that.
+  virtual void explain(const Batch& /*batch*/, std::int32_t /*system*/) const {}
+  // Whether enqueue() times its stages from here on (not within a capture); the clock is read once
+  // the stream has been waited for.
+  virtual void timeStages(bool) {}
+  virtual void readStages() {}
   // The terms of a sum, none of them a sum; none for a single term.
   virtual std::span<const std::shared_ptr<DevicePotential>> terms() const { return {}; }
 
@@ -39,12 +47,14 @@ class DevicePotential : public Potential {
                   std::int64_t edges, bool forces, bool virial);
   bool preparedFor(const void* user) const;
 
+  double listCutoff() const final { return 0; }
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) final;
   // Seconds of the list's build within the last evaluate().
   double listSeconds() const { return listSeconds_; }
   std::int64_t edges() const { return edges_; }
 
  private:
+  const DeviceListView* stage(const Batch& batch, bool forces, bool virial);
   [[noreturn]] void blame(const Batch& batch, std::span<const double> values) const;
 
   cuda::Device& device_;

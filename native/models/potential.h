@@ -24,6 +24,8 @@ class Potential {
   virtual ~Potential() = default;
   // Å; 0 when no neighbour list is needed.
   virtual double cutoff() const = 0;
+  // Å; reach of the list evaluate() reads: 0 for a potential that makes its own, or needs none.
+  virtual double listCutoff() const { return cutoff(); }
   // Adds energy, forces and virial of every system. `list` (built for at least cutoff()) may be
   // null only when cutoff() is 0. Throws Cancelled between stages when asked to stop,
   // Error(ENUMERIC) naming the first system whose energy or force is not finite.

@@ -15,6 +15,12 @@ double SumPotential::cutoff() const {
   return largest;
 }
 
+double SumPotential::listCutoff() const {
+  double largest = 0;
+  for (const auto& term : terms_) largest = std::max(largest, term->listCutoff());
+  return largest;
+}
+
 void SumPotential::evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) {
   for (const auto& term : terms_) {
     throwIfCancelled();

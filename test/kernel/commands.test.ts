@@ -140,7 +140,7 @@ test('evaluate knows the beads of a five-bead PDB file by their names, and no ot
 test('doctor compares the backends and names what is missing', () => {
   const { status, stdout } = mdlab('doctor');
   assert.is(status, 0, stdout);
-  for (const word of ['native addon', 'CUDA driver', 'Jupyter', 'Chromium', 'forces table float32'])
+  for (const word of ['native addon', 'CUDA driver', 'Jupyter', 'Chromium', 'forces cpu table float32'])
     assert.ok(stdout.includes(word), `${word} in\n${stdout}`);
 });
 

@@ -18,6 +18,11 @@
 // Forces are the exact −∇E, envelope included.
 namespace mdlab {
 
+class DevicePotential;
+namespace cuda {
+class Device;
+}
+
 struct SchnetConfig {
   int types = 0, hidden = 0, filters = 0, blocks = 0;
   Activation activation = Activation::tanh;
@@ -100,13 +105,17 @@ struct TableReport {
   double maxValueError = 0, maxSlopeError = 0;  // largest, relative to the largest value
 };
 
-class Schnet : public Potential {
+// What a SchNet on any backend tells of itself.
+class SchnetReport {
  public:
+  virtual ~SchnetReport() = default;
   virtual const std::vector<StageTime>& stages() const = 0;
   virtual const TableReport* table() const { return nullptr; }
   // Bytes an evaluation with forces allocates for this many directed edges and atoms.
   virtual double estimate(double edges, double atoms) const = 0;
 };
+
+class Schnet : public Potential, public SchnetReport {};
 
 std::shared_ptr<Schnet> makeSchnetReference(SchnetConfig config, SchnetParameters parameters);
 // T is float or double: the precision of features, filters and sums within an atom. Positions,
@@ -115,6 +124,11 @@ template <class T>
 std::shared_ptr<Schnet> makeSchnetCpu(const SchnetConfig& config,
                                       const SchnetParameters& parameters,
                                       const SchnetOptions& options);
+
+// The same on a GPU; also a SchnetReport.
+std::shared_ptr<DevicePotential> makeSchnetCuda(cuda::Device& device, const SchnetConfig& config,
+                                                const SchnetParameters& parameters,
+                                                const SchnetOptions& options);
 
 // Throws Error(EINVALID) naming the first atom whose type the embedding lacks.
 void checkTypes(const Batch& batch, const SchnetConfig& config);

@@ -1,0 +1,188 @@
+/** How a SchNet is computed: the choices, their defaults, and which go together. */
+import { invalid, unknownChoice } from '../errors.js';
+import { type EnergyUnit, energyUnits, type LengthUnit, lengthUnits } from '../units.js';
+import { deviceIndex, usableGpu } from './cuda.js';
+import type { Backend, Precision } from './potential.js';
+
+/**
+ * How the message passing is computed; the energy function is the same.
+ * - `baseline`: every edge tensor materialised, as a deep-learning framework does; what ratios are measured from.
+ * - `flash`: basis, filter, gather and reduction fused over small tiles; nothing is stored per edge.
+ * - `table`: filters tabulated once as cubics of the distance, each pair evaluated once; the fastest.
+ */
+export type SchnetPipeline = 'baseline' | 'flash' | 'table';
+
+/** The four techniques of FlashSchNet, each replacing operations of the baseline. */
+export interface SchnetTechniques {
+  /** Distance, envelope and basis in one pass, without intermediates. */
+  radialBasis?: boolean;
+  /** Filter network, gather, multiply and reduction in one pass over tiles: no (edges, F) array. */
+  messagePassing?: boolean;
+  /** Compressed-row segment sums in place of scatter-add, forward and backward. */
+  aggregation?: boolean;
+  /**
+   * Half-precision weights with a scale per output channel, half-precision activations, single-precision sums (the
+   * output network stays single). Halves the edge tensors; conversions cost time on a CPU.
+   */
+  weights16?: boolean;
+}
+
+/**
+ * How the operands of the filter network's products are held on a GPU's tensor cores; sums are single precision (32-bit
+ * integers for int8), and so is everything outside these products. `-channel`: every output of a layer has its own
+ * scale. `float32` holds each number as a sum of two halves, which keeps single precision's accuracy.
+ */
+export type SchnetOperands =
+  | 'float32'
+  | 'tf32'
+  | 'bfloat16'
+  | 'float16'
+  | 'float16-channel'
+  | 'int8'
+  | 'int8-channel';
+
+export interface SchnetOptions {
+  /**
+   * `reference` is plain double-precision code, the oracle. Default the fastest that works here: `cuda` where a GPU can
+   * be used, the model fits it and `precision` is not float64, else `cpu`; `info` says which.
+   */
+  backend?: Backend;
+  /** Index of the GPU, or part of its name. Default the first. */
+  device?: number | string;
+  /** Default `table`. The reference has none. */
+  pipeline?: SchnetPipeline;
+  /** Of features, filters and sums; positions, energies and forces are always double. Default `float32`
+   * but on the reference; on a GPU, products of float32 numbers are sums of three of halves, as accurate. */
+  precision?: Precision;
+  /** Switched on one by one on top of `pipeline: 'baseline'`; `flash` is the first three together. */
+  techniques?: SchnetTechniques;
+  /** With `backend: 'cuda'`, `pipeline: 'flash'`. Default `float32`. */
+  operands?: SchnetOperands;
+  /**
+   * False drops the gradient through the envelope C(r), as the published FlashSchNet code does: the forces are then
+   * not −∇E. For comparison only, not with `table`. Default true.
+   */
+  envelopeGradient?: boolean;
+  /**
+   * Error allowed in the tabulated filters' values and slopes, RMS relative to RMS; the number of intervals follows.
+   * Default 3e-6, which keeps forces within 1e-5 of the network's.
+   */
+  tolerance?: number;
+  /** Units of the model's own energies and lengths. Default eV and Å. */
+  units?: { energy: EnergyUnit; length: LengthUnit };
+  /** Shown in tables. */
+  name?: string;
+  /** Where the weights come from, kept in saved files. */
+  provenance?: string;
+}
+
+const defaultTolerance = 3e-6;
+export const operandNames: readonly SchnetOperands[] = [
+  'float32',
+  'tf32',
+  'bfloat16',
+  'float16',
+  'float16-channel',
+  'int8',
+  'int8-channel',
+];
+const techniqueNames = ['radialBasis', 'messagePassing', 'aggregation', 'weights16'] as const;
+
+/** Options with their defaults. */
+export type FullSchnetOptions = Required<Omit<SchnetOptions, 'name' | 'provenance' | 'device'>> & {
+  /** Index of the GPU; 0 on other backends. */
+  device: number;
+};
+
+/** @throws EINVALID naming an option that is unknown, or does not go with another */
+export function checkOptions(options: SchnetOptions): FullSchnetOptions {
+  const choice = <T extends string>(key: string, value: T, known: readonly T[]): T =>
+    known.includes(value) ? value : unknownChoice(`schnet.${key}`, value, known);
+  const backend = choice('backend', options.backend ?? fastest(options), ['reference', 'cpu', 'cuda']);
+  if (backend !== 'cuda' && options.device !== undefined)
+    invalid('schnet.device', "must go with backend 'cuda'", options.device);
+  const device = backend === 'cuda' ? deviceIndex(options.device ?? usableGpu()?.index) : 0;
+  const reference = backend === 'reference';
+  const precision = choice(
+    'precision',
+    options.precision ?? (reference ? 'float64' : 'float32'),
+    reference ? ['float64'] : ['float64', 'float32'],
+  );
+  if (backend === 'cuda' && precision !== 'float32')
+    invalid(
+      'schnet.precision',
+      "must be 'float32' with backend 'cuda'",
+      precision,
+      "use backend 'cpu', or 'reference'",
+    );
+  if (reference && options.pipeline !== undefined)
+    invalid(
+      'schnet.pipeline',
+      'must be left out on the reference backend',
+      options.pipeline,
+      "use backend 'cpu'",
+    );
+  const pipeline = choice('pipeline', options.pipeline ?? 'table', ['baseline', 'flash', 'table']);
+  const techniques = options.techniques ?? {};
+  for (const key of Object.keys(techniques)) choice('techniques', key, techniqueNames);
+  if (techniqueNames.some((k) => techniques[k]) && (reference || pipeline !== 'baseline'))
+    invalid('schnet.techniques', "must go with pipeline 'baseline'", reference ? 'reference' : pipeline);
+  if (techniques.weights16 && precision !== 'float32')
+    invalid('schnet.techniques.weights16', "must go with precision 'float32'", precision);
+  const operands = choice(
+    'operands',
+    options.operands ?? (techniques.weights16 ? 'float16-channel' : 'float32'),
+    operandNames,
+  );
+  checkOperands(operands, techniques.weights16 === true, backend, pipeline);
+  const envelopeGradient = options.envelopeGradient ?? true;
+  if (!envelopeGradient && (reference || pipeline === 'table'))
+    invalid(
+      'schnet.envelopeGradient',
+      "can be false only with pipeline 'baseline' or 'flash'",
+      reference ? 'reference' : pipeline,
+    );
+  const tolerance = options.tolerance ?? defaultTolerance;
+  if (!(tolerance >= 1e-12 && tolerance <= 0.1))
+    invalid('schnet.tolerance', 'must be between 1e-12 and 0.1', tolerance);
+  const units = options.units ?? { energy: 'eV', length: 'Å' };
+  choice('units.energy', units.energy, Object.keys(energyUnits) as EnergyUnit[]);
+  choice('units.length', units.length, Object.keys(lengthUnits) as LengthUnit[]);
+  return { backend, device, precision, pipeline, techniques, operands, envelopeGradient, tolerance, units };
+}
+
+/** Technique 4 is one of the choices of operands; the others need tensor cores. */
+function checkOperands(
+  operands: SchnetOperands,
+  weights16: boolean,
+  backend: string,
+  pipeline: SchnetPipeline,
+): void {
+  if (weights16 && operands !== 'float16-channel')
+    invalid(
+      'schnet.operands',
+      "must be 'float16-channel' or left out with techniques.weights16",
+      operands,
+      'leave one of the two out',
+    );
+  if (weights16 || operands === 'float32') return;
+  if (backend !== 'cuda')
+    invalid(
+      'schnet.operands',
+      "must be 'float32' or left out except with backend 'cuda'",
+      `${operands} with '${backend}'`,
+    );
+  if (pipeline !== 'flash')
+    invalid(
+      'schnet.operands',
+      "must go with pipeline 'flash'",
+      `${operands} with '${pipeline}'`,
+      "on 'baseline' use techniques.weights16",
+    );
+}
+
+/** The fastest backend that works on this machine for these options. */
+function fastest(options: SchnetOptions): Backend {
+  if (options.device !== undefined) return 'cuda';
+  return options.precision !== 'float64' && usableGpu() ? 'cuda' : 'cpu';
+}

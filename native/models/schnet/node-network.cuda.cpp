@@ -1,0 +1,242 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "cuda/listed-kernels.h"
+#include "models/schnet/node-matrix.h"
+#include "models/schnet/node-network-on-device.h"
+
+namespace mdlab {
+namespace {
+
+constexpr int threads = 256;
+constexpr int tileSizes[] = {8, 16, 32, 48, 64, 72};
+
+// Names of the kernels for one model and tile, in the order in which they are fetched.
+std::vector<std::string> kernelNames(int H, int F, Activation activation, bool half, int tile,
+                                     const std::vector<int>& widths) {
+  std::string shape = "<", head;
+  for (const int n : {H, F, static_cast<int>(activation), half ? 1 : 3})
+    shape.append(std::to_string(n)).append(", ");
+  shape += std::to_string(tile);
+  for (const int w : widths) head.append(", ").append(std::to_string(featureStride(w)));
+  const auto name = [](const char* kernel, const std::string& arguments) {
+    return std::string("mdlab::").append(kernel).append(arguments).append(">");
+  };
+  return {name("nodeUpdate", shape), name("nodeTop", shape + head), name("nodeReverse", shape),
+          "mdlab::nodeEnergy", name("nodeEmbed<", std::to_string(F))};
+}
+const char* const source = "models/schnet/node-network.cu";
+const cuda::ListedKernels single(source,
+                                 kernelNames(128, 128, Activation::tanh, false, 8, {128, 64}));
+const cuda::ListedKernels many(source,
+                               kernelNames(128, 128, Activation::tanh, false, 72, {128, 64}));
+const cuda::ListedKernels odd(source,
+                              kernelNames(160, 96, Activation::shiftedSoftplus, false, 32, {}));
+const cuda::ListedKernels halves(source, kernelNames(64, 32, Activation::silu, true, 48, {32}));
+
+// Rows of (rows,from) padded to (rows,to).
+std::vector<float> paddedRows(const std::vector<double>& values, int from, int to) {
+  const std::size_t rows = values.size() / from;
+  std::vector<float> out(rows * to, 0.f);
+  for (std::size_t r = 0; r < rows; ++r)
+    for (int c = 0; c < from; ++c) out[r * to + c] = static_cast<float>(values[r * from + c]);
+  return out;
+}
+
+double norm(std::span<const double> v) {
+  double sum = 0;
+  for (const double x : v) sum += x * x;
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+NodeNetworkOnDevice::NodeNetworkOnDevice(cuda::Device& device, const SchnetConfig& config,
+                                         const SchnetParameters& parameters, bool half)
+    : device_(device),
+      config_(config),
+      parameters_(parameters),
+      half_(half),
+      H_(featureStride(config.hidden)),
+      F_(featureStride(config.filters)),
+      widest_(std::max(H_, F_)),
+      blocks_(config.blocks),
+      head_(config.head.size()),
+      headReverse_(config.head.size()),
+      y_(config.blocks),
+      slope_(config.blocks),
+      headSlope_(config.head.size()) {
+  if (config.head.size() > maxHeadLayers)
+    throw Error("EUNSUPPORTED", "schnet: on a GPU the output network has at most " +
+                                    std::to_string(maxHeadLayers) + " hidden layers, received " +
+                                    std::to_string(config.head.size()) + "; use backend 'cpu'");
+  for (const int width : config.head) widest_ = std::max(widest_, featureStride(width));
+  // Two tiles of the smallest size must fit a block's shared memory.
+  if (std::size_t(2) * tileSizes[0] * widest_ * 4 + 8192 > device.info().sharedPerBlock)
+    throw Error("EUNSUPPORTED", "schnet: layers of " + std::to_string(widest_) +
+                                    " channels do not fit this GPU's shared memory; use backend "
+                                    "'cpu'");
+}
+
+void NodeNetworkOnDevice::upload(cuda::Stream& stream) {
+  const auto put = [&](Matrix& to, const Linear& layer, bool transposed) {
+    const PackedNodeMatrix packed = packNodeMatrix(layer, transposed);
+    to.words.upload(stream, packed.words);
+    if (!packed.bias.empty()) to.bias.upload(stream, packed.bias);
+    to.view = {to.words.data(), to.bias.data(), packed.unscale, packed.norm, packed.biasNorm};
+  };
+  for (int l = 0; l < config_.blocks; ++l) {
+    const SchnetBlock& b = parameters_.blocks[l];
+    put(blocks_[l].lin1, b.lin1, false);
+    put(blocks_[l].lin2, b.lin2, false);
+    put(blocks_[l].lin, b.lin, false);
+    put(blocks_[l].lin1Reverse, b.lin1, true);
+    put(blocks_[l].lin2Reverse, b.lin2, true);
+    put(blocks_[l].linReverse, b.lin, true);
+  }
+  for (std::size_t k = 0; k < head_.size(); ++k) {
+    put(head_[k], parameters_.head[k], false);
+    put(headReverse_[k], parameters_.head[k], true);
+  }
+  const Linear& last = parameters_.head.back();
+  last_.upload(stream, paddedRows(last.weight, last.in, featureStride(last.in)));
+  lastNorm_ = static_cast<float>(1.0001 * norm(last.weight));
+  embedding_.upload(stream, paddedRows(parameters_.embedding, config_.hidden, H_));
+  // y of the first block depends on the type alone.
+  const Linear& lin1 = parameters_.blocks[0].lin1;
+  std::vector<double> rows(std::size_t(config_.types) * lin1.out, 0.0);
+  for (int t = 0; t < config_.types; ++t) {
+    const double* x = parameters_.embedding.data() + std::size_t(t) * config_.hidden;
+    embeddingNorm_ = std::max(embeddingNorm_,
+                              static_cast<float>(1.0001 * norm({x, std::size_t(config_.hidden)})));
+    for (int o = 0; o < lin1.out; ++o)
+      for (int k = 0; k < lin1.in; ++k)
+        rows[std::size_t(t) * lin1.out + o] += lin1.weight[std::size_t(o) * lin1.in + k] * x[k];
+  }
+  rows_.upload(stream, paddedRows(rows, lin1.out, F_));
+}
+
+// Few atoms: small tiles, so that many multiprocessors share them. Many: the size that leaves the
+// fewest idle in the last round, at two blocks each.
+void NodeNetworkOnDevice::chooseTile(std::int64_t atoms) {
+  const std::int64_t slots = device_.info().multiprocessors;
+  int best = tileSizes[0];
+  double least = 1e300;
+  for (const int size : tileSizes) {
+    if (std::size_t(2) * size * widest_ * 4 + 8192 > device_.info().sharedPerBlock) continue;
+    const std::int64_t blocks = (atoms + size - 1) / size;
+    const int together = size < 24 ? 1 : 2;
+    const std::int64_t rounds = (blocks + together * slots - 1) / (together * slots);
+    // A block's time: its atoms, and about 40 atoms' worth of reading weights.
+    const double time = static_cast<double>(rounds) * (size * together + 40);
+    if (time < least) {
+      least = time;
+      best = size;
+    }
+  }
+  tiles_ = static_cast<int>((atoms + best - 1) / best);
+  if (best == tile_) return;
+  tile_ = best;
+  const auto names = kernelNames(H_, F_, config_.activation, half_, tile_, config_.head);
+  module_ = cuda::KernelModule(device_, source, names);
+  updateKernel_ = module_.kernel<NodeUpdateArguments>(names[0]);
+  topKernel_ = module_.kernel<NodeTopArguments>(names[1]);
+  reverseKernel_ = module_.kernel<NodeReverseArguments>(names[2]);
+  energyKernel_ = module_.kernel<NodeEnergyArguments>(names[3]);
+  embedKernel_ = module_.kernel<NodeEmbedArguments>(names[4]);
+}
+
+void NodeNetworkOnDevice::prepare(cuda::Stream& stream, const DeviceBatch& batch, bool gradient) {
+  if (!uploaded_) upload(stream);
+  uploaded_ = true;
+  gradient_ = gradient;
+  chooseTile(batch.atoms);
+  const std::size_t atoms = batch.atoms;
+  x_.reset(stream, atoms * H_);
+  m_.reset(stream, atoms * F_);
+  bound_.reset(stream, atoms);
+  atomEnergy_.reset(stream, atoms);
+  for (auto& y : y_) y.reset(stream, atoms * F_);
+  if (gradient) {
+    gradY_.reset(stream, atoms * F_);
+    for (auto& s : slope_) s.reset(stream, atoms * H_);
+    // The last hidden layer's slopes are used where they are made.
+    for (std::size_t k = 0; k + 1 < headSlope_.size(); ++k)
+      headSlope_[k].reset(stream, atoms * featureStride(config_.head[k]));
+  }
+  cuda::launch(stream, embedKernel_,
+               {cuda::blocksFor(std::int64_t{batch.atoms} * (F_ / 4), threads), {threads}},
+               {batch.atoms, batch.types, rows_.data(), y_[0].data()});
+}
+
+cuda::Geometry NodeNetworkOnDevice::geometry(int extraBlocks, int widest) const {
+  return {{static_cast<unsigned>(tiles_ + extraBlocks)},
+          {threads},
+          std::size_t(2) * tile_ * widest * sizeof(float)};
+}
+
+void NodeNetworkOnDevice::update(cuda::Stream& stream, const DeviceBatch& batch, int block) {
+  const bool first = block == 0;
+  cuda::launch(stream, updateKernel_, geometry(0, std::max(H_, F_)),
+               {batch.atoms, m_.data(), x_.data(), first ? embedding_.data() : nullptr, batch.types,
+                embeddingNorm_, bound_.data(), gradient_ ? slope_[block].data() : nullptr,
+                y_[block + 1].data(), blocks_[block].lin2.view, blocks_[block].lin.view,
+                blocks_[block + 1].lin1.view});
+}
+
+void NodeNetworkOnDevice::top(cuda::Stream& stream, const DeviceBatch& batch) {
+  const int last = config_.blocks - 1;
+  NodeTopArguments a{};
+  a.atoms = batch.atoms;
+  a.gradient = gradient_;
+  a.m = m_.data();
+  a.x = x_.data();
+  a.embedding = last == 0 ? embedding_.data() : nullptr;
+  a.types = batch.types;
+  a.embeddingNorm = embeddingNorm_;
+  a.bound = bound_.data();
+  a.slope = slope_[last].data();
+  a.lin2 = blocks_[last].lin2.view;
+  a.lin = blocks_[last].lin.view;
+  a.linReverse = blocks_[last].linReverse.view;
+  a.lin2Reverse = blocks_[last].lin2Reverse.view;
+  for (std::size_t k = 0; k < head_.size(); ++k) {
+    a.head[k] = head_[k].view;
+    a.headReverse[k] = headReverse_[k].view;
+    a.headSlope[k] = headSlope_[k].data();
+  }
+  a.last = last_.data();
+  a.lastNorm = lastNorm_;
+  a.energy = atomEnergy_.data();
+  cuda::launch(stream, topKernel_, geometry(0, widest_), a);
+}
+
+NodeEnergyArguments NodeNetworkOnDevice::energyArguments(const DeviceBatch& batch,
+                                                         double* energy) const {
+  return {batch.systems, batch.offsets, atomEnergy_.data(), config_.energyUnit, energy};
+}
+
+void NodeNetworkOnDevice::reverse(cuda::Stream& stream, const DeviceBatch& batch, int block,
+                                  double* energy) {
+  const int extra = energy ? std::min(batch.systems, 128) : 0;
+  cuda::launch(stream, reverseKernel_, geometry(extra, std::max(H_, F_)),
+               {batch.atoms, gradY_.data(), x_.data(), bound_.data(), slope_[block - 1].data(),
+                m_.data(), blocks_[block].lin1Reverse.view, blocks_[block - 1].linReverse.view,
+                blocks_[block - 1].lin2Reverse.view, energyArguments(batch, energy)});
+}
+
+void NodeNetworkOnDevice::energies(cuda::Stream& stream, const DeviceBatch& batch, double* energy) {
+  cuda::launch(stream, energyKernel_,
+               {{static_cast<unsigned>(std::min(batch.systems, 1024))}, {threads}},
+               energyArguments(batch, energy));
+}
+
+double NodeNetworkOnDevice::bytes(double atoms) const {
+  double perAtom = H_ + 2.0 * F_ + 2 + config_.blocks * (H_ + F_);
+  for (std::size_t k = 0; k + 1 < config_.head.size(); ++k)
+    perAtom += featureStride(config_.head[k]);
+  return atoms * perAtom * sizeof(float);
+}
+
+}  // namespace mdlab
