@@ -10,6 +10,7 @@ export {
 } from './models.js';
 export { type Paper, type PaperNumber, paperNumbers, papers } from './papers.js';
 export { type QuantisationOptions, quantisationStudy, quantisedFormats } from './quantisation.js';
+export { record, recorded } from './recorded.js';
 export { type Ceilings, ceilingsOf, rooflineStudy } from './roofline.js';
 export {
   type Drift,

@@ -2,7 +2,8 @@
 import { evaluate, type Potential, sum } from '../models/potential.js';
 import type { Schnet, SchnetOptions } from '../models/schnet.js';
 import { replicas, type Structure } from '../structure/index.js';
-import { from, type Table } from '../tables/index.js';
+import { tableOfRows } from '../tables/files.js';
+import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
 import { forceErrors } from './models.js';
 import { deviceOf, memoryMeter, placeOf, timeOnDevice } from './place.js';
@@ -155,7 +156,7 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
 function withContactShift(rows: Table): Table {
   const all = rows.objects() as { contacts?: number[] | null; contactError?: number }[];
   const first = all.find((row) => row.contacts);
-  return from(
+  return tableOfRows(
     all.map((row) =>
       row.contacts && first?.contacts
         ? {

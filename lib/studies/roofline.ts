@@ -4,7 +4,8 @@ import type { Potential } from '../models/potential.js';
 import { Schnet } from '../models/schnet.js';
 import { type StageWork, schnetWork } from '../models/schnet-work.js';
 import { native } from '../native.js';
-import { from, type Table } from '../tables/index.js';
+import { tableOfRows } from '../tables/files.js';
+import type { Table } from '../tables/index.js';
 import { type ModelStudyOptions, stageStudy } from './models.js';
 import { deviceOf } from './place.js';
 
@@ -83,20 +84,22 @@ function operandsOf(potential: Potential): string {
 /**
  * Time of each stage against its floor: the largest of its counted work over the measured peaks.
  * Columns beside `stageStudy`'s: floor (s), bound (what sets it), reached (floor/seconds), operations, bytes (of device
- * memory), intensity (operations/byte), rate (operations/s), bandwidth (bytes/s). Stages whose work is not counted have null.
+ * memory), intensity (operations/byte), rate (operations/s), bandwidth (bytes/s), peakProducts, peakArithmetic (operations/s), peakBytes (bytes/s). Stages whose work is not counted have null.
  */
 export async function rooflineStudy(
   options: ModelStudyOptions & { models: Readonly<Record<string, Schnet>> },
 ): Promise<Table> {
   const rows = (await stageStudy({ name: 'roofline', ...options })).objects() as Record<string, unknown>[];
-  return from(
+  return tableOfRows(
     rows.map((row) => {
       const model = options.models[String(row['model'])];
       const edges = Number(row['edges'] ?? Number.NaN);
       if (!model || row['error'] || !(edges > 0)) return row;
       const atoms = Number(row['atoms']) * Number(row['replicas']);
       const work = workOf(model, edges, atoms).find((w) => w.stage === row['stage']);
-      return { ...row, ...against(work, ceilingsOf(model), Number(row['seconds'])) };
+      const c = ceilingsOf(model);
+      const peaks = { peakProducts: c.products, peakArithmetic: c.arithmetic, peakBytes: c.bytes };
+      return { ...row, ...against(work, c, Number(row['seconds'])), ...peaks };
     }),
   );
 }

@@ -2,10 +2,9 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { from } from 'arquero';
 import { invalid, MdlabError } from '../errors.js';
 import { Progress } from '../progress.js';
-import { jsonLines, parseJsonLines } from '../tables/files.js';
+import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 import { environment } from './environment.js';
 import { spread } from './timing.js';
@@ -76,7 +75,7 @@ export async function study<P extends Parameters>(options: StudyOptions<P>): Pro
   const kept = file ? openFile(file) : new Map<string, Measured[]>();
   const progress =
     options.progress === false ? undefined : new Progress(wanted.length, { label: name, unit: 'rows' });
-  const table = (): Table => tableOf(keys.flatMap((key) => kept.get(key) ?? []));
+  const table = (): Table => tableOfRows(keys.flatMap((key) => kept.get(key) ?? []));
   let done = 0;
   try {
     for (const [i, parameters] of wanted.entries()) {
@@ -187,10 +186,4 @@ function openFile(file: string): Map<string, Measured[]> {
 
 function without(stamp: Measured, taken: Measured): Measured {
   return Object.fromEntries(Object.entries(stamp).filter(([name]) => !(name in taken)));
-}
-
-/** Every column any row has; where a row has none, null. */
-function tableOf(rows: readonly Measured[]): Table {
-  const names = new Set(rows.flatMap((row) => Object.keys(row)));
-  return from(rows.map((row) => Object.fromEntries([...names].map((n) => [n, row[n] ?? null]))));
 }

@@ -39,7 +39,17 @@ export function loadTable(file: string): ColumnTable {
   const format = formatOf(file);
   const text = readFileSync(file, 'utf8');
   if (format === '.csv') return fromCSV(text);
-  return from(parseJsonLines(text, file));
+  return tableOfRows(parseJsonLines(text, file));
+}
+
+/** A table with every column that any row has; where a row has none, null. */
+export function tableOfRows(rows: readonly object[]): ColumnTable {
+  const names = new Set(rows.flatMap((row) => Object.keys(row)));
+  return from(
+    rows.map((row) =>
+      Object.fromEntries([...names].map((n) => [n, (row as Record<string, unknown>)[n] ?? null])),
+    ),
+  );
 }
 
 /** Objects as JSON lines; numbers that JSON lacks become the words NaN, Infinity, -Infinity. */

@@ -7,11 +7,14 @@ import {
   environment,
   paperNumbers,
   papers,
+  record,
+  recorded,
   StudyInterrupted,
   study,
   timed,
 } from '../../lib/studies/index.js';
 import { spread } from '../../lib/studies/timing.js';
+import { from } from '../../lib/tables/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdlab-study-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -237,6 +240,20 @@ test('published numbers carry unit, hardware and source; a speed-up fits its rat
   const ratio = of('1enh-128-flashschnet-rate') / of('1enh-128-cgschnet-rate');
   assert.ok(Math.abs(ratio - of('1enh-128-speedup')) < 0.05);
   assert.throws(() => paperNumbers('nope'), /paper: must be one of .*'flashschnet'/);
+});
+
+test('recorded rows come back study by study, with the columns of all their rows', () => {
+  const file = join(folder, 'recorded.jsonl');
+  record(from([{ study: 'a', x: 1 }]), file);
+  record(from([{ study: 'b', y: [1, 2] }]), file);
+  record(from([{ study: 'a', z: 2 }]), file);
+  const a = recorded('a', file);
+  assert.equal(a.objects(), [
+    { study: 'a', x: 1, z: null },
+    { study: 'a', x: null, z: 2 },
+  ]);
+  assert.equal(recorded('b', file).get('y', 0), [1, 2]);
+  assert.throws(() => recorded('c', file), /must be of one of a, b, received .*c/);
 });
 
 test.run();
