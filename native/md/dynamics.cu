@@ -1,4 +1,5 @@
 #include "core/philox.h"
+#include "cuda/overlap.h"
 #include "md/dynamics.cuda.h"
 
 // The steps of md/dynamics.h. Between two evaluations of forces there is one kernel: it finishes
@@ -26,13 +27,19 @@ __device__ inline void store(double* to, long long atom, const Triple& t) {
 // One atom of a run.
 struct Atom {
   const MotionArguments& a;
-  int atom, system;
+  int atom, system, begin;  // `begin`: first atom of the system
+  unsigned replica;
   double weight;  // inverse mass
 
   __device__ Atom(const MotionArguments& arguments, int i, int s)
-      : a(arguments), atom(i), system(s), weight(arguments.inverseMasses[i]) {}
+      : a(arguments),
+        atom(i),
+        system(s),
+        begin(arguments.batch.offsets[s]),
+        replica(arguments.replica[s]),
+        weight(arguments.inverseMasses[i]) {}
 
-  __device__ bool first() const { return atom == a.batch.offsets[system]; }
+  __device__ bool first() const { return atom == begin; }
 
   __device__ void kick(Triple& v, const Triple& f) const {
     const double half = 0.5 * a.timestep * weight;
@@ -45,10 +52,9 @@ struct Atom {
   }
   // O: friction and noise.
   __device__ void thermalize(Triple& v, long long step) const {
-    const auto particle = static_cast<unsigned>(atom - a.batch.offsets[system]);
     const FourNormals xi =
-        normals(philoxAt(a.seed, Stream::thermostat, static_cast<unsigned long long>(step),
-                         a.replica[system], particle));
+        normals(philoxAt(a.seed, Stream::thermostat, static_cast<unsigned long long>(step), replica,
+                         static_cast<unsigned>(atom - begin)));
     const double noise = a.spread * sqrt(a.kT[system]) * sqrt(weight);
 #pragma unroll
     for (int k = 0; k < 3; ++k) v.v[k] = fma(a.epsilon, v.v[k], noise * xi[k]);
@@ -112,12 +118,15 @@ __device__ inline void countOut(MotionStatus& status, long long step) {
 // Finish: the last B of the step that status->step counts. Start: the next step up to its forces.
 template <bool Langevin, bool Finish, bool Start>
 __global__ void __launch_bounds__(motionThreads) moveAtoms(MotionArguments a) {
-  const long long step = a.status->step;
-  if (a.overflow && blockIdx.x == 0 && threadIdx.x == 0) a.status->overflow = *a.overflow;
-  if (!goesOn(*a.status, a.overflow, step, Finish)) return;
   const int i = blockIdx.x * motionThreads + threadIdx.x;
-  if (i < a.batch.atoms) {
-    const Atom atom(a, i, a.batch.systemOf[i]);
+  // Threads beyond the last atom follow it, and store nothing.
+  const int last = a.batch.atoms - 1, own = i < last ? i : last;
+  const Atom atom(a, own, a.batch.systemOf[own]);
+  awaitKernelBefore();
+  const long long step = a.status->step;
+  if (a.overflow && i == 0) a.status->overflow = *a.overflow;
+  if (!goesOn(*a.status, a.overflow, step, Finish)) return;
+  if (i <= last) {
     const Triple f = load(a.forces, i);
     Triple v = load(a.velocities, i);
     if (Finish) {
@@ -211,6 +220,7 @@ __device__ inline void startSystem(const MotionArguments& a, int s, int begin, i
 // moveAtoms with every system's centre of mass kept at rest: a block for each system.
 template <bool Langevin, bool Finish, bool Start>
 __global__ void __launch_bounds__(motionThreadsOfSystem) moveSystems(MotionArguments a) {
+  awaitKernelBefore();
   const long long step = a.status->step;
   if (a.overflow && blockIdx.x == 0 && threadIdx.x == 0) a.status->overflow = *a.overflow;
   if (!goesOn(*a.status, a.overflow, step, Finish)) return;

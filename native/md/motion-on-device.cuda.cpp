@@ -214,10 +214,9 @@ void MotionOnDevice::putBack(std::int64_t step, bool grow) {
 }
 
 void MotionOnDevice::move(cuda::Kernel<MotionArguments> kernel) {
-  const cuda::Geometry geometry =
-      removeDrift_
-          ? cuda::Geometry{{static_cast<unsigned>(batch_.systems)}, {motionThreadsOfSystem}}
-          : cuda::Geometry{cuda::blocksFor(batch_.atoms, motionThreads), {motionThreads}};
+  cuda::Geometry geometry{cuda::blocksFor(batch_.atoms, motionThreads), {motionThreads}};
+  if (removeDrift_) geometry = {{static_cast<unsigned>(batch_.systems)}, {motionThreadsOfSystem}};
+  geometry.overlap = true;
   cuda::launch(stream_, kernel, geometry, arguments_);
 }
 

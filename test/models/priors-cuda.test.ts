@@ -137,7 +137,7 @@ onCuda('coincident particles that repel are named in an error', () => {
   const gpu = priors(s, [repulsion({ tuples: [0, 4], sigma: 2 })], cuda);
   assert.throws(
     () => evaluate(gpu, s.with({ positions })),
-    (e: MdlabError) => e.code === 'ENUMERIC',
+    (e: MdlabError) => e.code === 'ENUMERIC' && /bonded\.repulsion.*particles 0, 4/.test(e.message),
   );
 });
 

@@ -17,6 +17,8 @@ class BondedOnDevice final : public DevicePotential {
   double cutoff() const override { return 0; }
   bool needsList(const DeviceBatch&) const override { return false; }
   void checkBatch(const Batch& batch) const override { terms_->checkBatch(batch); }
+  // Says which particles are at fault, as the host does.
+  void explain(const Batch& batch, std::int32_t system) const override;
   void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges, bool forces,
                bool virial) override;
   void enqueue(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView* list,

@@ -1,3 +1,4 @@
+#include "cuda/overlap.h"
 #include "models/bonded/bonded.cuda.h"
 #include "models/bonded/device-terms.h"
 
@@ -13,40 +14,62 @@ using namespace bonded;
 
 constexpr int bondedWarps = bondedThreads / 32;
 constexpr int atomsPerWarp = bondedAtoms / bondedWarps;
+static_assert(3 * atomsPerWarp < 16, "a warp sums its forces and its energy at once");
 
-__device__ inline double warpSum(double v) {
+// Lanes apart by 2 · half give each other half of the values they have.
+template <int half>
+__device__ inline void fold(double (&v)[16]) {
+  const bool upper = threadIdx.x & (2 * half);
 #pragma unroll
-  for (int k = 16; k; k /= 2) v += __shfl_xor_sync(0xffffffffu, v, k);
-  return v;
+  for (int k = 0; k < half; ++k) {
+    const double a = v[k], b = v[k + half];
+    v[k] = (upper ? b : a) + __shfl_xor_sync(0xffffffffu, upper ? a : b, 2 * half);
+  }
+}
+
+// Sums 16 values over a warp: lane l returns the sum of value l / 2.
+__device__ inline double sumSixteen(double (&v)[16]) {
+  fold<8>(v);
+  fold<4>(v);
+  fold<2>(v);
+  fold<1>(v);
+  return v[0] + __shfl_xor_sync(0xffffffffu, v[0], 1);
 }
 
 // Positions as pairs of floats: a coarse part on a grid of 2^-7 Å, whose differences are exact
 // (within 131072 Å of the first particle), and the rest. So a difference has all digits of a float
 // without arithmetic in double.
 struct StagedPositions {
-  const float* values;  // (6, atoms): coarse x y z, rest x y z
-  int atoms;
+  struct Place {
+    float2 x, y, z;  // coarse, rest; 24 bytes: neighbouring lanes meet no bank twice
+  };
+  const Place* places;  // (atoms)
 
-  __device__ static void stage(const Particles& x, int atoms, float* values) {
+  __device__ static float2 split(double v) {
+    const double coarse = rint(v * 128) * 0.0078125;
+    return {static_cast<float>(coarse), static_cast<float>(v - coarse)};
+  }
+  __device__ static void stage(const Particles& x, int atoms, Place* places) {
     const Vector origin = x.at(0);
-    for (int k = threadIdx.x; k < 3 * atoms; k += bondedThreads) {
-      const int i = k / 3, c = k % 3;
-      const double v = x.positions[k] - (c == 0 ? origin.x : c == 1 ? origin.y : origin.z);
-      const double coarse = rint(v * 128) * 0.0078125;
-      values[c * atoms + i] = static_cast<float>(coarse);
-      values[(c + 3) * atoms + i] = static_cast<float>(v - coarse);
+    for (int i = threadIdx.x; i < atoms; i += bondedThreads) {
+      const Vector d = x.at(i) - origin;
+      places[i] = {split(d.x), split(d.y), split(d.z)};
     }
+  }
+  __device__ static float difference(float2 from, float2 to) {
+    return (to.x - from.x) + (to.y - from.y);
   }
   __device__ float3 difference(int from, int to) const {
-    float d[3];
-#pragma unroll
-    for (int c = 0; c < 3; ++c) {
-      const float *coarse = values + c * atoms, *rest = values + (c + 3) * atoms;
-      d[c] = (coarse[to] - coarse[from]) + (rest[to] - rest[from]);
-    }
-    return {d[0], d[1], d[2]};
+    const Place a = places[from], b = places[to];
+    return {difference(a.x, b.x), difference(a.y, b.y), difference(a.z, b.z)};
   }
 };
+
+__device__ inline float reciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
 
 // The same from device memory, with images.
 struct GatheredPositions {
@@ -59,14 +82,14 @@ struct GatheredPositions {
 
 // This lane's share of the repulsion that acts on particle i; half of each pair's energy.
 template <bool Virial, class Positions>
-__device__ inline Vector repel(const DeviceBonded& t, const Positions& x, int i, Sink& sink) {
+__device__ inline float3 repel(const DeviceBonded& t, const Positions& x, int i, Sink& sink) {
   const int lane = threadIdx.x % 32, end = t.pairRow[i + 1];
   float fx = 0, fy = 0, fz = 0, energy = 0;
 #pragma unroll 4
   for (int p = t.pairRow[i] + lane; p < end; p += 32) {
     const BondedPair pair = t.pairs[p];
     const float3 d = x.difference(i, pair.other);
-    const float y = __frcp_rn(d.x * d.x + d.y * d.y + d.z * d.z);
+    const float y = reciprocal(d.x * d.x + d.y * d.y + d.z * d.z);
     const float e = pair.c6 * (y * y * y), g = -6 * e * y;
     energy += e;
     fx += g * d.x;
@@ -78,21 +101,15 @@ __device__ inline Vector repel(const DeviceBonded& t, const Positions& x, int i,
   return {fx, fy, fz};
 }
 
-// Sums a block's energy and virial; the last block of a system adds up all of its parts in order.
-template <bool Virial>
+// Sums a block's energy and virial, of which each warp brings its own; the last block of a system
+// adds up all of its parts in order.
+template <int count>
 __device__ inline void addToSystem(const BondedArguments& a, int system, int part, int parts,
-                                   const Sink& sink) {
-  constexpr int count = Virial ? 10 : 1;
-  __shared__ double sums[count][bondedWarps];
+                                   const double (&sums)[count][bondedWarps]) {
   __shared__ bool last;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-#pragma unroll
-  for (int c = 0; c < count; ++c) {
-    const double sum = warpSum(c ? sink.virial[c - 1] : sink.energy);
-    if (lane == 0) sums[c][warp] = sum;
-  }
-  __syncthreads();
   double* partial = a.partial + static_cast<long long>(system) * a.parts * count;
+  __syncthreads();
   if (threadIdx.x < count) {
     double sum = 0;
     for (int w = 0; w < bondedWarps; ++w) sum += sums[threadIdx.x][w];
@@ -107,7 +124,7 @@ __device__ inline void addToSystem(const BondedArguments& a, int system, int par
   for (int c = 0; c < count; ++c) {
     double sum = 0;
     for (int p = lane; p < parts; p += 32) sum += __ldcg(partial + p * count + c);
-    sum = warpSum(sum);
+    for (int k = 16; k; k /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, k);
     if (lane) continue;
     if (c == 0 && a.out.energy) a.out.energy[system] += sum;
     if (c > 0) a.out.virial[9ll * system + c - 1] += sum;
@@ -115,15 +132,17 @@ __device__ inline void addToSystem(const BondedArguments& a, int system, int par
   if (lane == 0) a.tickets[system] = 0;
 }
 
-// Adds the slots of a round that act on this warp's particles.
+// Adds the slots of a round that act on this warp's particles: value 3 k + c is component c of the
+// force on its k-th.
 __device__ inline void gather(const DeviceBonded& t, const double* slots, int round,
-                              Vector (&force)[atomsPerWarp]) {
+                              double (&values)[16]) {
 #pragma unroll
   for (int k = 0; k < atomsPerWarp; ++k) {
     const int* row = t.slotRow + round * (bondedAtoms + 1) + threadIdx.x / 32 + k * bondedWarps;
     for (int e = row[0] + threadIdx.x % 32; e < row[1]; e += 32) {
       const double* s = slots + t.slots[e];
-      force[k] = force[k] + Vector{s[0], s[4 * bondedThreads], s[8 * bondedThreads]};
+#pragma unroll
+      for (int c = 0; c < 3; ++c) values[3 * k + c] += s[4 * bondedThreads * c];
     }
   }
 }
@@ -134,50 +153,55 @@ __global__ void __launch_bounds__(bondedThreads, Virial ? 1 : 3) bondedForces(Bo
   const DeviceBonded t = a.assignment ? a.topologies[a.assignment[system]] : a.first;
   if (part >= t.parts) return;
   __shared__ double slots[12 * bondedThreads];
-  extern __shared__ float staged[];
+  extern __shared__ StagedPositions::Place staged[];
+  // What never changes is read while the kernel before still runs.
+  const BondedTask task = t.tasks[part * bondedThreads + threadIdx.x];
+  int round = t.moreRounds[part];
+  const int rounds = t.moreRounds[part + 1];
   const long long first = a.batch.offsets[system];
   const DeviceBox* box = a.batch.boxes + system;
   const Particles particles{a.batch.positions + 3 * first, Staged || box->open ? nullptr : box};
-  double virial[9] = {};
+  double virial[16] = {};
   Sink sink{slots, 0, virial};
+  awaitKernelBefore();
 
-  // The first round's terms run while the positions are being staged.
-  int round = t.roundStart[part];
-  const int rounds = t.roundStart[part + 1];
-  const auto runRound = [&] {
-    runTask<Virial>(t.tasks[round * bondedThreads + threadIdx.x], particles, t.parameters, sink);
-  };
   if (Staged) StagedPositions::stage(particles, t.atoms, staged);
-  if (round < rounds) runRound();
+  runTask<Virial>(task, particles, t.parameters, sink);
   __syncthreads();
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  Vector force[atomsPerWarp] = {};
+  const auto particle = [&](int k) { return part * bondedAtoms + warp + k * bondedWarps; };
+  double values[16] = {};
 #pragma unroll
   for (int k = 0; k < atomsPerWarp; ++k) {
-    const int i = part * bondedAtoms + warp + k * bondedWarps;
+    const int i = particle(k);
     if (i >= t.atoms) continue;
-    force[k] = Staged ? repel<Virial>(t, StagedPositions{staged, t.atoms}, i, sink)
-                      : repel<Virial>(t, GatheredPositions{particles}, i, sink);
+    const float3 f = Staged ? repel<Virial>(t, StagedPositions{staged}, i, sink)
+                            : repel<Virial>(t, GatheredPositions{particles}, i, sink);
+    values[3 * k] = f.x;
+    values[3 * k + 1] = f.y;
+    values[3 * k + 2] = f.z;
   }
-  if (round < rounds) gather(t, slots, round, force);
-  while (++round < rounds) {
+  gather(t, slots, part, values);
+  for (; round < rounds; ++round) {
     __syncthreads();
-    runRound();
+    runTask<Virial>(t.tasks[round * bondedThreads + threadIdx.x], particles, t.parameters, sink);
     __syncthreads();
-    gather(t, slots, round, force);
+    gather(t, slots, round, values);
   }
 
-  if (a.out.forces) {
-#pragma unroll
-    for (int k = 0; k < atomsPerWarp; ++k) {
-      const int i = part * bondedAtoms + warp + k * bondedWarps;
-      if (i >= t.atoms) continue;
-      const double f[3] = {warpSum(force[k].x), warpSum(force[k].y), warpSum(force[k].z)};
-      double* out = a.out.forces + 3 * (first + i);
-      if (lane < 3) out[lane] += lane == 0 ? f[0] : lane == 1 ? f[1] : f[2];
-    }
+  constexpr int energyValue = 3 * atomsPerWarp;
+  values[energyValue] = sink.energy;
+  const double sum = sumSixteen(values);
+  const int value = lane / 2, own = particle(value / 3);
+  if (a.out.forces && lane % 2 == 0 && value < energyValue && own < t.atoms)
+    a.out.forces[3 * (first + own) + value % 3] += sum;
+  __shared__ double sums[Virial ? 10 : 1][bondedWarps];
+  if (lane == 2 * energyValue) sums[0][warp] = sum;
+  if constexpr (Virial) {
+    const double w = sumSixteen(virial);
+    if (lane % 2 == 0 && value < 9) sums[1 + value][warp] = w;
   }
-  addToSystem<Virial>(a, system, part, t.parts, sink);
+  addToSystem(a, system, part, t.parts, sums);
 }
 
 }  // namespace mdlab

@@ -12,7 +12,7 @@ namespace {
 
 // The arrays of one topology; `view` points into them.
 struct TopologyOnDevice {
-  cuda::DeviceBuffer<int> pairRow, roundStart, slotRow;
+  cuda::DeviceBuffer<int> pairRow, moreRounds, slotRow;
   cuda::DeviceBuffer<BondedPair> pairs;
   cuda::DeviceBuffer<BondedTask> tasks;
   cuda::DeviceBuffer<unsigned short> slots;
@@ -22,12 +22,12 @@ struct TopologyOnDevice {
   TopologyOnDevice(cuda::Stream& stream, const bonded::Parts& parts) {
     pairRow.upload(stream, parts.pairRow);
     pairs.upload(stream, parts.pairs);
-    roundStart.upload(stream, parts.roundStart);
+    moreRounds.upload(stream, parts.moreRounds);
     tasks.upload(stream, parts.tasks);
     slotRow.upload(stream, parts.slotRow);
     slots.upload(stream, parts.slots);
     parameters.upload(stream, parts.parameters);
-    view = {parts.atoms,  parts.parts,    pairRow.data(), pairs.data(),     roundStart.data(),
+    view = {parts.atoms,  parts.parts,    pairRow.data(), pairs.data(),     moreRounds.data(),
             tasks.data(), slotRow.data(), slots.data(),   parameters.data()};
   }
 };
@@ -71,6 +71,11 @@ BondedOnDevice::BondedOnDevice(cuda::Device& device, std::shared_ptr<Bonded> ter
 
 BondedOnDevice::~BondedOnDevice() = default;
 
+void BondedOnDevice::explain(const Batch& batch, std::int32_t) const {
+  std::vector<double> energy(batch.systems()), forces(3 * static_cast<std::size_t>(batch.atoms()));
+  terms_->evaluate(batch, nullptr, {energy, forces, {}});
+}
+
 void BondedOnDevice::prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t, bool,
                              bool virial) {
   if (!onDevice_) onDevice_ = std::make_unique<OnDevice>(stream, *terms_);
@@ -94,10 +99,10 @@ void BondedOnDevice::enqueue(cuda::Stream& stream, const DeviceBatch& batch, con
       batch,       d.topologies[0].view, d.views.data(),   d.assignment.data(),
       d.mostParts, d.partial.data(),     d.tickets.data(), out};
   const auto kernel = d.modules[staged][virial].kernel<BondedArguments>(names[staged][virial]);
-  const cuda::Geometry geometry{
-      {static_cast<unsigned>(batch.systems) * static_cast<unsigned>(d.mostParts)},
-      {bondedThreads},
-      staged ? 6 * sizeof(float) * static_cast<std::size_t>(d.mostAtoms) : 0};
+  cuda::Geometry geometry{
+      {static_cast<unsigned>(batch.systems) * static_cast<unsigned>(d.mostParts)}, {bondedThreads}};
+  if (staged) geometry.sharedBytes = 6 * sizeof(float) * static_cast<std::size_t>(d.mostAtoms);
+  geometry.overlap = true;
   cuda::launch(stream, kernel, geometry, arguments);
 }
 

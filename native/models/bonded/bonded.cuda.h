@@ -3,14 +3,14 @@
 
 // Shared by host and device code: plain types only.
 //
-// A topology on a device is cut into parts of 16 particles, one thread block each, whatever the
+// A topology on a device is cut into parts of 32 particles, one thread block each, whatever the
 // batch: sums do not depend on how many replicas there are. A block computes all that acts on its
 // own particles: the repulsion by rows (every pair from both sides, so that no force travels
 // between blocks), the other terms as tasks of one thread each. A term that reaches into several
 // parts is computed in each of them and its energy counted in one.
 namespace mdlab {
 
-constexpr int bondedAtoms = 16;     // particles of a part
+constexpr int bondedAtoms = 32;     // particles of a part
 constexpr int bondedThreads = 256;  // of a block; also tasks of a round
 constexpr int bondedStaged = 1024;  // particles of a topology whose positions fit shared memory
 
@@ -38,7 +38,7 @@ struct BondedPair {
 };
 
 // One term of one tuple. `owner`: 1 where its energy counts, else 0.
-struct BondedTask {
+struct alignas(16) BondedTask {
   int kind, owner;
   int parameters, stride;  // first of its parameters, how many
   int particle[4];
@@ -49,8 +49,8 @@ struct DeviceBonded {
   int atoms, parts;
   const int* pairRow;           // (atoms+1)
   const BondedPair* pairs;      // by particle, ordered by the other one
-  const int* roundStart;        // (parts+1) first round of each part
-  const BondedTask* tasks;      // (rounds, bondedThreads)
+  const int* moreRounds;        // (parts+1) rounds of each part after its first
+  const BondedTask* tasks;      // (rounds, bondedThreads); the first round of part p is p
   const int* slotRow;           // (rounds, bondedAtoms+1) which slots act on a part's particles
   const unsigned short* slots;  // place in tuple · bondedThreads + task of the round
   const double* parameters;     // eV, Å

@@ -77,10 +77,12 @@ std::vector<std::vector<BondedTask>> tasksByPart(const BondedTopology& topology,
   return tasks;
 }
 
-// Fills rounds of bondedThreads tasks. A kind starts with a new warp, so that the threads of a warp
-// run the same code, unless that would take a round more.
+// Fills rounds of bondedThreads tasks, at least one. A kind starts with a new warp, so that the
+// threads of a warp run the same code, unless that would take a round more.
 std::vector<BondedTask> inRounds(const std::vector<BondedTask>& tasks) {
-  const auto rounds = [](std::size_t n) { return (n + bondedThreads - 1) / bondedThreads; };
+  const auto rounds = [](std::size_t n) {
+    return std::max<std::size_t>(1, (n + bondedThreads - 1) / bondedThreads);
+  };
   std::vector<BondedTask> aligned;
   for (const BondedTask& task : tasks) {
     if (!aligned.empty() && aligned.back().kind != task.kind)
@@ -121,15 +123,20 @@ Parts cutIntoParts(const BondedTopology& topology) {
   out.atoms = topology.atoms;
   out.parts = (topology.atoms + bondedAtoms - 1) / bondedAtoms;
   addPairs(topology, out);
-  out.roundStart.push_back(0);
-  const auto tasks = tasksByPart(topology, out);
+  std::vector<std::vector<BondedTask>> rounds;
+  for (const auto& tasks : tasksByPart(topology, out)) rounds.push_back(inRounds(tasks));
+  const auto add = [&](int part, std::size_t first) {
+    const BondedTask* round = &rounds[part][first];
+    out.tasks.insert(out.tasks.end(), round, round + bondedThreads);
+    addSlots(part, round, out);
+  };
+  for (int part = 0; part < out.parts; ++part) add(part, 0);
   for (int part = 0; part < out.parts; ++part) {
-    const auto rounds = inRounds(tasks[part]);
-    for (std::size_t first = 0; first < rounds.size(); first += bondedThreads)
-      addSlots(part, &rounds[first], out);
-    out.tasks.insert(out.tasks.end(), rounds.begin(), rounds.end());
-    out.roundStart.push_back(static_cast<int>(out.tasks.size() / bondedThreads));
+    out.moreRounds.push_back(static_cast<int>(out.tasks.size() / bondedThreads));
+    for (std::size_t first = bondedThreads; first < rounds[part].size(); first += bondedThreads)
+      add(part, first);
   }
+  out.moreRounds.push_back(static_cast<int>(out.tasks.size() / bondedThreads));
   return out;
 }
 

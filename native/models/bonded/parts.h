@@ -12,7 +12,7 @@ struct Parts {
   int atoms = 0, parts = 0;
   std::vector<int> pairRow;
   std::vector<BondedPair> pairs;
-  std::vector<int> roundStart;
+  std::vector<int> moreRounds;
   std::vector<BondedTask> tasks;
   std::vector<int> slotRow;
   std::vector<unsigned short> slots;
