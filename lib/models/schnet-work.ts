@@ -80,35 +80,36 @@ function flashWork(
   const weights = bytesPerWeight * (K * F + F * F);
   const features = 4 * atoms * F;
   // Per edge: x = t − c, w·x, ·x, ·C for K; scale, bias, 2 for the activation, C·y, W·y and its sum for F.
-  const forward = edges * (4 * K + F * (2 + 2 + 3));
+  const forward = 4 * K + F * (2 + 2 + 3);
   // φ' besides (3 for K); the slope's product (3), y_i g_j + y_j g_i (3), two sums of products (4) besides for F.
-  const reverse = edges * (7 * K + F * (2 + 2 + 3 + 3 + 3 + 4));
-  const special = edges * (K + 2 * F);
+  const reverse = 7 * K + F * (2 + 2 + 3 + 3 + 3 + 4);
+  const special = K + 2 * F;
   return [
     // Columns read, j and r written, positions and row starts read, counts written.
-    stageOf('geometry', { arithmetic: 9 * edges, special: edges, bytes: 12 * edges + 32 * atoms }),
+    stageOf('geometry', { arithmetic: 9 * edges, special: edges, bytes: 12 * edges + 36 * atoms }),
     stageOf('message', {
       products: L * times * edges * networkOperations(config),
-      arithmetic: L * forward,
-      special: L * special,
+      arithmetic: L * edges * forward,
+      special: L * edges * special,
       bytes: L * (8 * edges + 2 * features),
       gathered: L * edges * 4 * F,
       // A warp reads all weights for 32 rows of operands.
       shared: L * (edges / 32) * weights,
     }),
+    // Half of the edges, j > i, take value and slope; the others the value, and nothing in block 0.
     stageOf('message reverse', {
-      products: L * 2 * times * edges * networkOperations(config),
-      arithmetic: L * reverse,
-      special: L * special,
-      // j, r and the slope, which all blocks but the first to run read too; y and gradM, and gradY but for block 0.
-      bytes: L * (12 * edges + 2 * features) + (L - 1) * (4 * edges + features),
-      gathered: L * edges * 8 * F,
-      // 16 edges: value and slope are 32 rows.
-      shared: L * (edges / 16) * weights,
+      products: (L * 2 + L - 1) * (edges / 2) * times * networkOperations(config),
+      arithmetic: (edges / 2) * (L * reverse + (L - 1) * forward),
+      special: (2 * L - 1) * (edges / 2) * special,
+      // j, r, slope, y and gradM; slopes read again but for the first block to run; gradY read and written but for block 0;
+      // j, r, gradM and gradY of the others.
+      bytes: L * (6 * edges + 2 * features) + (L - 1) * (2 * edges + 2 * features + 4 * edges + 2 * features),
+      gathered: (edges / 2) * (L * 8 * F + (L - 1) * 4 * F),
+      shared: (edges / 2) * weights * (L / 16 + (L - 1) / 32),
     }),
     stageOf(
       'forces',
-      forces ? { arithmetic: 24 * edges, special: edges, bytes: 8 * edges + 76 * atoms } : {},
+      forces ? { arithmetic: 24 * edges, special: edges, bytes: 12 * edges + 80 * atoms } : {},
     ),
   ];
 }

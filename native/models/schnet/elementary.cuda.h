@@ -28,10 +28,25 @@ __device__ __forceinline__ float reciprocal(float x) {
 }
 
 // Activations of x given as x·exponentUnit (folded into filter1's scale): absolute error 1e-7.
-template <int Activation>
+// Fast: tanh by its own instruction, whose error (4e-6 RMS here) 16-bit operands round away.
+template <int Activation, bool Fast = false>
 struct Activate;
 template <>
-struct Activate<0> {  // tanh, x·2 log2(e)
+struct Activate<0, true> {
+  static constexpr float unit = 1.f;
+  static __device__ __forceinline__ float value(float x) {
+    float y;
+    asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+  }
+  static __device__ __forceinline__ float value(float x, float& slope) {
+    const float h = value(x);
+    slope = fmaf(-h, h, 1.f);
+    return h;
+  }
+};
+template <>
+struct Activate<0, false> {  // tanh, x·2 log2(e)
   static constexpr float unit = 2.885390081777927f;
   static __device__ __forceinline__ float value(float x) {
     return fmaf(-2.f, reciprocal(1.f + exp2Fast(x)), 1.f);
@@ -42,8 +57,8 @@ struct Activate<0> {  // tanh, x·2 log2(e)
     return h;
   }
 };
-template <>
-struct Activate<1> {  // shifted softplus, x·log2(e)
+template <bool Fast>
+struct Activate<1, Fast> {  // shifted softplus, x·log2(e)
   static constexpr float unit = 1.4426950408889634f;
   static constexpr float ln2 = 0.6931471805599453f;
   static __device__ __forceinline__ float value(float x) {
@@ -54,8 +69,8 @@ struct Activate<1> {  // shifted softplus, x·log2(e)
     return value(x);
   }
 };
-template <>
-struct Activate<2> {  // silu, x·log2(e)
+template <bool Fast>
+struct Activate<2, Fast> {  // silu, x·log2(e)
   static constexpr float unit = 1.4426950408889634f;
   static constexpr float ln2 = 0.6931471805599453f;
   static __device__ __forceinline__ float value(float x) {

@@ -32,6 +32,7 @@ void FlashEdges::prepare(cuda::Stream& stream, const DeviceBatch& batch, std::in
     virial_.load(stream.device());
   }
   count_.reset(stream, batch.atoms);
+  below_.reset(stream, batch.atoms);
   neighbor_.reset(stream, edges);
   distance_.reset(stream, edges);
   if (!gradient) return;
@@ -46,7 +47,7 @@ void FlashEdges::begin(cuda::Stream& stream, const DeviceBatch& batch, const Dev
   cuda::launch(stream, geometry_,
                {.grid = cuda::blocksFor(batch.atoms, rowsPerBlock), .block = {threads}},
                FlashGeometry{batch, list, 1.0 / config_.lengthUnit, cutoff.lower, cutoff.upper,
-                             count_.data(), neighbor_.data(), distance_.data()});
+                             count_.data(), below_.data(), neighbor_.data(), distance_.data()});
 }
 
 void FlashEdges::finish(cuda::Stream& stream, const DeviceEvaluation& out) {
@@ -55,13 +56,13 @@ void FlashEdges::finish(cuda::Stream& stream, const DeviceEvaluation& out) {
   cuda::launch(stream, forces_,
                {.grid = cuda::blocksFor(batch_.atoms, rowsPerBlock), .block = {threads}},
                FlashForces{batch_, list_, 1.0 / config_.lengthUnit, cutoff.lower, cutoff.upper,
-                           slope_.data(), config_.energyUnit, out.forces,
-                           out.virial ? rows_.data() : nullptr});
+                           slope_.data(), count_.data(), neighbor_.data(), config_.energyUnit,
+                           out.forces, out.virial ? rows_.data() : nullptr});
   if (out.virial) virial_.sum(stream, batch_, rows_.data(), out.virial);
 }
 
 double FlashEdges::bytes(double edges, double atoms) {
-  return edges * (sizeof(int) + 2 * sizeof(float)) + atoms * (sizeof(int) + 6 * sizeof(double));
+  return edges * (sizeof(int) + 2 * sizeof(float)) + atoms * (2 * sizeof(int) + 6 * sizeof(double));
 }
 
 }  // namespace mdlab

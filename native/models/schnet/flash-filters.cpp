@@ -16,10 +16,10 @@ double scanned(const RadialBasis& basis, int k) {
   return basis.cutoff.lower + (basis.cutoff.upper - basis.cutoff.lower) * (k + 0.5) / scanPoints;
 }
 
-// What filter1's results are multiplied by so that the activation is a function of 2^x
-// (Activate<>::unit in flash.cu).
-double exponentUnit(Activation a) {
-  return (a == Activation::tanh ? 2.0 : 1.0) * std::numbers::log2e;
+// What filter1's results are multiplied by before the activation (ActivateOf<>::unit in flash.cu).
+double exponentUnit(Activation a, TileFormat format) {
+  if (a != Activation::tanh) return std::numbers::log2e;
+  return format == TileFormat::split ? 2.0 * std::numbers::log2e : 1.0;
 }
 
 TileFormat tileFormat(const SchnetOptions& options) {
@@ -109,7 +109,7 @@ void FlashFilters::addBlock(const SchnetConfig& config, const SchnetBlock& block
                        second =
                            packOperands(two.weight, two.out, two.in, F_, F_, format_, perChannel);
   const Scales scales = scalesOf(config, block);
-  const double unit = exponentUnit(config.activation);
+  const double unit = exponentUnit(config.activation, format_);
   wordAt_.push_back(words_.size());
   words_.insert(words_.end(), first.words.begin(), first.words.end());
   words_.insert(words_.end(), second.words.begin(), second.words.end());

@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(256) flashGeometry(FlashGeometry a) {
   const int i = (blockIdx.x * blockDim.x + threadIdx.x) >> 5, lane = threadIdx.x & 31;
   if (i >= a.batch.atoms) return;
   const int first = a.list.rowStart[i], last = a.list.rowStart[i + 1];
-  int filled = 0;
+  int filled = 0, below = 0;
   for (int e = first; e < last; e += 32) {
     double d[3], r = 0;
     const bool real = e + lane < last;
@@ -30,18 +30,44 @@ __global__ void __launch_bounds__(256) flashGeometry(FlashGeometry a) {
     const bool active = real && inside(r, a.lower, a.upper);
     int count;
     const int at = first + filled + placeOf(active, count);
+    const int j = real ? a.list.column[e + lane] : i;
+    below += __popc(__ballot_sync(~0u, active && j < i));
     if (active) {
-      a.neighbor[at] = a.list.column[e + lane];
+      a.neighbor[at] = j;
       a.distance[at] = fminf(static_cast<float>(r), static_cast<float>(a.upper));
     }
     filled += count;
   }
-  if (lane == 0) a.count[i] = filled;
+  if (lane == 0) {
+    a.count[i] = filled;
+    a.below[i] = below;
+  }
   // What reads whole rows finds edges without influence behind the active ones.
   for (int e = first + filled + lane; e < last; e += 32) {
     a.neighbor[e] = i;
     a.distance[e] = static_cast<float>(a.upper);
   }
+}
+
+// Where the slope of entry `at` of row i is: at the pair's entry in the row of its smaller atom.
+// The entries of one column, images of one atom, stand in the opposite order there.
+__device__ int entryWithSlope(const FlashForces& a, int i, int at) {
+  const int j = a.neighbor[at];
+  if (j >= i) return at;
+  int low = a.list.rowStart[j], high = low + a.count[j];
+  const int end = high;
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    if (a.neighbor[middle] < i)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  if (!a.list.shift) return low;
+  int images = 0, place = 0;
+  while (low + images < end && a.neighbor[low + images] == i) ++images;
+  while (at - place > a.list.rowStart[i] && a.neighbor[at - place - 1] == j) ++place;
+  return low + images - 1 - place;
 }
 
 // f_i += Σ slope·d/r; W_i = −½ Σ slope·d⊗d/r, the other half coming from the pair's other row.
@@ -60,7 +86,7 @@ __global__ void __launch_bounds__(256) flashForces(FlashForces a) {
     const int at = first + filled + placeOf(active, count);
     filled += count;
     if (!active) continue;  // rejoins at the next ballot
-    const double s = a.slope[at] / r;
+    const double s = a.slope[entryWithSlope(a, i, at)] / r;
     const double x = s * d[0], y = s * d[1], z = s * d[2];
     f[0] += x, f[1] += y, f[2] += z;
     w[0] -= x * d[0], w[1] -= y * d[1], w[2] -= z * d[2];

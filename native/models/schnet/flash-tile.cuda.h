@@ -14,7 +14,9 @@ struct Network {
   float* sums;                    // this warp's (F)
 };
 
-constexpr int warpsPerBlock = 8;
+// As many as their registers allow.
+template <int Format, int F>
+constexpr int warpsPerBlock = Format == tile::split || Format == tile::tf32 || F > 128 ? 8 : 12;
 
 // Copies weights (where Resident) and vectors to shared memory.
 template <int Format, int K, int F, bool Resident>
@@ -69,29 +71,37 @@ __device__ __forceinline__ EdgeScalars edgeScalars(const FlashBasis& b, float r)
 __device__ __forceinline__ float4 load4(const float* p) {
   return *reinterpret_cast<const float4*>(p);
 }
-
-template <int Activation>
-__device__ __forceinline__ void activate4(const float (&sum)[4], float4 scale, float4 bias,
-                                          float factor, float (&out)[4]) {
-  using A = Activate<Activation>;
-  out[0] = factor * A::value(fmaf(sum[0], scale.x, bias.x));
-  out[1] = factor * A::value(fmaf(sum[1], scale.y, bias.y));
-  out[2] = factor * A::value(fmaf(sum[2], scale.z, bias.z));
-  out[3] = factor * A::value(fmaf(sum[3], scale.w, bias.w));
+__device__ __forceinline__ void load4(const float* p, float (&to)[4]) {
+  const float4 v = load4(p);
+  to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
 }
 
-template <int Activation>
+template <int Format, int Activation>
+using ActivateOf = Activate<Activation, Format != tile::split>;
+
+// act(sum·scale + bias), times `factor` where operands are integers.
+template <int Format, int Activation>
+__device__ __forceinline__ void activate4(const float (&sum)[4], const float (&scale)[4],
+                                          const float (&bias)[4], float factor, float (&out)[4]) {
+#pragma unroll
+  for (int k = 0; k < 4; ++k) {
+    out[k] = ActivateOf<Format, Activation>::value(fmaf(sum[k], scale[k], bias[k]));
+    if constexpr (Format == tile::int8) out[k] *= factor;
+  }
+}
+
+// The same and its tangent; `tangentScale` is scale in units of x itself, times its own factor.
+template <int Format, int Activation>
 __device__ __forceinline__ void activate4(const float (&sum)[4], const float (&tangent)[4],
-                                          float4 scale, float4 bias, float factor,
-                                          float slopeFactor, float (&out)[4], float (&slope)[4]) {
-  using A = Activate<Activation>;
-  const float unit = slopeFactor / A::unit, s[4] = {scale.x, scale.y, scale.z, scale.w},
-              b[4] = {bias.x, bias.y, bias.z, bias.w};
+                                          const float (&scale)[4], const float (&bias)[4],
+                                          const float (&tangentScale)[4], float factor,
+                                          float (&out)[4], float (&slope)[4]) {
 #pragma unroll
   for (int k = 0; k < 4; ++k) {
     float d;
-    out[k] = factor * A::value(fmaf(sum[k], s[k], b[k]), d);
-    slope[k] = tangent[k] * s[k] * unit * d;
+    out[k] = ActivateOf<Format, Activation>::value(fmaf(sum[k], scale[k], bias[k]), d);
+    if constexpr (Format == tile::int8) out[k] *= factor;
+    slope[k] = tangent[k] * tangentScale[k] * d;
   }
 }
 

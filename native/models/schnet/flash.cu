@@ -6,10 +6,16 @@
 // and sums over edges end in shared memory and are written once. Fixed order: no result depends on
 // the grid or the batch.
 //
-// Floors per directed edge and block with K = 64, F = 128 (half16: one product; split: three):
-//   forward  24.6 k multiply-adds, 192 exponentials or reciprocals more, 512 B of y from L2;
-//   reverse  twice that (value and slope pass the same weights), 1 kB of y and gradM.
+// Work per edge and block with K = 64, F = 128 (half16: one product; split: three):
+//   forward  24.6 k multiply-adds, 320 exponentials and reciprocals, 512 B of y from L2;
+//   reverse  j > i: twice that (value and slope pass the same weights), 1 kB of y and gradM;
+//            j < i: as forward.
 // Shared memory gives a warp its weights: 48 kB (split 96) per 32 rows of operands.
+// On one H200, 64 x 269 beads (2.43 M edges): forward 1.09 ms split, 0.48 half16; reverse 1.97 and
+// 0.95. Products: split 330 TFLOP/s, half16 250 (datasheet, by wgmma: 990). No unit is saturated:
+// counters showed 55 and 43 % of the arithmetic's and 40 and 68 % of shared memory's throughput
+// (both in the reverse kernel); what holds the rest is latency, registers leave room for 8 and 12
+// warps.
 namespace mdlab {
 
 // Edges first .. first+count-1 (count <= 16·M) of row i: adds their messages to net.sums, or with
@@ -71,15 +77,16 @@ __device__ __forceinline__ void forwardTile(const FlashForward& a, const Network
   for (int n = 0; n < F / 16; ++n) {
     multiplyChunk<Format, M, K / 16>(sum, phi,
                                      net.words1 + n * (K / 32) * wordsPer32<Format> * 32 + lane);
-    const float4 scale = load4(net.scale1 + 16 * n + 4 * q);
-    const float4 bias = load4(net.bias1 + 16 * n + 4 * q);
+    float scale[4], bias[4];
+    load4(net.scale1 + 16 * n + 4 * q, scale);
+    load4(net.bias1 + 16 * n + 4 * q, bias);
 #pragma unroll
     for (int m = 0; m < M; ++m) {
       float x[4], v[2][4];
 #pragma unroll
       for (int h = 0; h < 2; ++h) {
         rowOf(sum[m], h, x);
-        activate4<Activation>(x, scale, bias, a.network.hiddenFactor, v[h]);
+        activate4<Format, Activation>(x, scale, bias, a.network.hiddenFactor, v[h]);
       }
       packOperand<Format>(hidden[m][n], v[0], v[1]);
     }
@@ -122,14 +129,15 @@ __device__ __forceinline__ void forwardTile(const FlashForward& a, const Network
   }
 }
 
-// m_i = Σ_j y_j ⊙ W(r_ij).
+// m_i = Σ_j y_j ⊙ W(r_ij); with gradM for y, and ends at the first j > i, the reverse pass of the
+// edges whose slope their pair's other row computes.
 template <int Format, int K, int F, int Activation, bool Stored, bool Scatter, bool Resident>
-__global__ void __launch_bounds__(32 * warpsPerBlock, 1) flashForward(FlashForward a) {
+__global__ void __launch_bounds__(32 * warpsPerBlock<Format, F>, 1) flashForward(FlashForward a) {
   extern __shared__ uint4 shared[];
   const Network net = stage<Format, K, F, Resident>(a.network, a.basis, shared);
-  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  for (int i = blockIdx.x + gridDim.x * warp; i < a.atoms; i += gridDim.x * warpsPerBlock) {
-    const int first = a.rowStart[i], count = a.count[i];
+  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
+  for (int i = blockIdx.x + gridDim.x * warp; i < a.atoms; i += gridDim.x * warps) {
+    const int first = a.rowStart[i], count = a.end[i];
     if constexpr (!Scatter)
       for (int f = lane; f < F; f += 32) net.sums[f] = 0;
     __syncwarp();
@@ -156,7 +164,7 @@ __device__ __forceinline__ float pairDot(float4 yi, float4 gi, float4 yj, float4
 }
 
 // Edges first .. first+count-1 (count <= 16) of row i: adds gradM_j ⊙ W to net.sums (or with
-// Scatter gradM_i ⊙ W to gradY_j), and Σ W'·(y_i gradM_j + y_j gradM_i) to the pair's slope.
+// Scatter to gradY_i), and Σ W'·(y_i gradM_j + y_j gradM_i) to the pair's slope.
 template <int Format, int K, int F, int Activation, bool Stored, bool Scatter>
 __device__ __forceinline__ void reverseTile(const FlashReverse& a, const Network& net, int i,
                                             int first, int count) {
@@ -206,21 +214,25 @@ __device__ __forceinline__ void reverseTile(const FlashReverse& a, const Network
     packOperand<Format>(phi[0][k], v[0], v[1]);
     packOperand<Format>(phi[1][k], dv[0], dv[1]);
   }
+  const float tangentUnit = a.network.slopeFactor / ActivateOf<Format, Activation>::unit;
   unsigned hidden[2][F / 16][operandRegisters<Format>];
   typename Accumulator<Format>::Type sum[2][2][4];
 #pragma unroll
   for (int n = 0; n < F / 16; ++n) {
     multiplyChunk<Format, 2, K / 16>(sum, phi,
                                      net.words1 + n * (K / 32) * wordsPer32<Format> * 32 + lane);
-    const float4 scale = load4(net.scale1 + 16 * n + 4 * q);
-    const float4 bias = load4(net.bias1 + 16 * n + 4 * q);
+    float scale[4], bias[4], tangentScale[4];
+    load4(net.scale1 + 16 * n + 4 * q, scale);
+    load4(net.bias1 + 16 * n + 4 * q, bias);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) tangentScale[k] = scale[k] * tangentUnit;
     float x[4], dx[4], v[2][4], dv[2][4];
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       rowOf(sum[0], h, x);
       rowOf(sum[1], h, dx);
-      activate4<Activation>(x, dx, scale, bias, a.network.hiddenFactor, a.network.slopeFactor, v[h],
-                            dv[h]);
+      activate4<Format, Activation>(x, dx, scale, bias, tangentScale, a.network.hiddenFactor, v[h],
+                                    dv[h]);
     }
     packOperand<Format>(hidden[0][n], v[0], v[1]);
     packOperand<Format>(hidden[1][n], dv[0], dv[1]);
@@ -250,8 +262,9 @@ __device__ __forceinline__ void reverseTile(const FlashReverse& a, const Network
       value[h] = pairDot(yi, gi, yj[h], gj[h], w, dw, slope[h], value[h]);
       if constexpr (Scatter) {
         if (a.gradY && 8 * h + g < count)
-          scatter4(a.gradY + other[h] + 16 * n, c[h] * w[0] * gi.x, c[h] * w[1] * gi.y,
-                   c[h] * w[2] * gi.z, c[h] * w[3] * gi.w);
+          scatter4(a.gradY + own + 16 * n, c[h] * w[0] * gj[h].x * scale.x,
+                   c[h] * w[1] * gj[h].y * scale.y, c[h] * w[2] * gj[h].z * scale.z,
+                   c[h] * w[3] * gj[h].w * scale.w);
       } else {
         total[0] = fmaf(c[h] * gj[h].x, w[0], total[0]);
         total[1] = fmaf(c[h] * gj[h].y, w[1], total[1]);
@@ -276,24 +289,24 @@ __device__ __forceinline__ void reverseTile(const FlashReverse& a, const Network
   }
 }
 
-// gradY_i = Σ_j gradM_j ⊙ W(r_ij), and dE/dr of every pair.
+// gradY_i += Σ_j gradM_j ⊙ W(r_ij) over j >= i, and dE/dr of these pairs.
 template <int Format, int K, int F, int Activation, bool Stored, bool Scatter, bool Resident>
-__global__ void __launch_bounds__(32 * warpsPerBlock, 1) flashReverse(FlashReverse a) {
+__global__ void __launch_bounds__(32 * warpsPerBlock<Format, F>, 1) flashReverse(FlashReverse a) {
   extern __shared__ uint4 shared[];
   const Network net = stage<Format, K, F, Resident>(a.network, a.basis, shared);
-  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  for (int i = blockIdx.x + gridDim.x * warp; i < a.atoms; i += gridDim.x * warpsPerBlock) {
-    const int first = a.rowStart[i], count = a.count[i];
+  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
+  for (int i = blockIdx.x + gridDim.x * warp; i < a.atoms; i += gridDim.x * warps) {
+    const int first = a.rowStart[i], count = a.end[i];
     if constexpr (!Scatter)
       for (int f = lane; f < F; f += 32) net.sums[f] = 0;
     __syncwarp();
-    for (int e = 0; e < count; e += 16)
+    for (int e = a.begin[i]; e < count; e += 16)
       reverseTile<Format, K, F, Activation, Stored, Scatter>(a, net, i, first + e, count - e);
     __syncwarp();
     if constexpr (!Scatter)
       if (a.gradY)
         for (int f = lane; f < F; f += 32)
-          a.gradY[static_cast<long long>(i) * F + f] = net.sums[f] * a.network.scale2[f];
+          a.gradY[static_cast<long long>(i) * F + f] += net.sums[f] * a.network.scale2[f];
     __syncwarp();
   }
 }

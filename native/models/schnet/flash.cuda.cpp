@@ -11,7 +11,7 @@
 namespace mdlab {
 namespace {
 
-constexpr int warpsPerBlock = 8;        // as in flash.cu
+constexpr int mostWarps = 12;           // of a block in flash.cu
 constexpr int largestWidth = 256;       // filters or basis functions a warp's registers can carry
 constexpr std::size_t reserved = 1024;  // shared memory the system takes of each block
 
@@ -33,6 +33,15 @@ std::vector<std::string> kernelNames(TileFormat format, int K, int F, Activation
   types += kind.scatter ? "true, " : "false, ";
   types += kind.resident ? "true>" : "false>";
   return {"mdlab::flashForward" + types, "mdlab::flashReverse" + types};
+}
+
+// The most a block of it may have: its launch bounds.
+unsigned threadsOf(cuda::FunctionHandle* function) {
+  constexpr int maxThreadsPerBlock = 0;  // CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK
+  int threads = 0;
+  cuda::check(cuda::driver().funcGetAttribute(&threads, maxThreadsPerBlock, function),
+              "threads of a block of flash.cu");
+  return static_cast<unsigned>(threads);
 }
 
 const cuda::ListedKernels listed[] = {
@@ -82,27 +91,19 @@ class FusedOnDevice final : public InteractionOnDevice {
   }
 
   void forward(cuda::Stream& stream, int block, const float* y, float* m) override {
-    FlashForward a{};
-    a.atoms = edges_.batch().atoms;
-    a.rowStart = edges_.rowStart();
-    a.count = edges_.count();
-    a.neighbor = edges_.neighbor();
-    a.distance = edges_.distance();
-    a.stored = stored_ ? basis_.values() : nullptr;
-    a.basis = filters_.basis();
-    a.network = filters_.network(block);
-    a.y = y;
-    a.m = m;
-    if (scatter_) zeroFeatures(stream, m);
-    cuda::launch(stream, forward_, geometry(), a);
+    messages(stream, block, edges_.count(), y, m);
   }
 
+  // The slope of a pair is computed once, in the row of its atom of smaller index; the other row
+  // needs the filter alone.
   void reverse(cuda::Stream& stream, int block, const float* y, const float* gradM,
                float* gradY) override {
+    if (gradY) messages(stream, block, edges_.below(), gradM, gradY);
     FlashReverse a{};
     a.atoms = edges_.batch().atoms;
     a.rowStart = edges_.rowStart();
-    a.count = edges_.count();
+    a.begin = edges_.below();
+    a.end = edges_.count();
     a.neighbor = edges_.neighbor();
     a.distance = edges_.distance();
     a.stored = stored_ ? basis_.values() : nullptr;
@@ -116,8 +117,7 @@ class FusedOnDevice final : public InteractionOnDevice {
     a.add = !first_;
     a.envelopeGradient = options_.envelopeGradient;
     first_ = false;
-    if (scatter_ && gradY) zeroFeatures(stream, gradY);
-    cuda::launch(stream, reverse_, geometry(), a);
+    cuda::launch(stream, reverse_, geometry(reverseThreads_), a);
   }
 
   void finish(cuda::Stream& stream, const DeviceEvaluation& out) override {
@@ -131,8 +131,8 @@ class FusedOnDevice final : public InteractionOnDevice {
 
  private:
   void compile(cuda::Device& device) {
-    const std::size_t vectors = sizeof(float) * (2 * filters_.basisStride() +
-                                                 (2 + warpsPerBlock) * filters_.filterStride());
+    const std::size_t vectors =
+        sizeof(float) * (2 * filters_.basisStride() + (2 + mostWarps) * filters_.filterStride());
     const std::size_t limit = device.info().sharedPerBlock;
     const bool resident = filters_.weightBytes() + vectors + reserved <= limit;
     shared_ = vectors + (resident ? filters_.weightBytes() : 0);
@@ -142,6 +142,25 @@ class FusedOnDevice final : public InteractionOnDevice {
     module_ = cuda::KernelModule(device, file, names);
     forward_ = module_.kernel<FlashForward>(names[0]);
     reverse_ = module_.kernel<FlashReverse>(names[1]);
+    forwardThreads_ = threadsOf(forward_.function);
+    reverseThreads_ = threadsOf(reverse_.function);
+  }
+
+  // to_i = Σ_j from_j ⊙ W(r_ij) over the first `end` edges of each row.
+  void messages(cuda::Stream& stream, int block, const int* end, const float* from, float* to) {
+    FlashForward a{};
+    a.atoms = edges_.batch().atoms;
+    a.rowStart = edges_.rowStart();
+    a.end = end;
+    a.neighbor = edges_.neighbor();
+    a.distance = edges_.distance();
+    a.stored = stored_ ? basis_.values() : nullptr;
+    a.basis = filters_.basis();
+    a.network = filters_.network(block);
+    a.y = from;
+    a.m = to;
+    if (scatter_) zeroFeatures(stream, to);
+    cuda::launch(stream, forward_, geometry(forwardThreads_), a);
   }
 
   void zeroFeatures(cuda::Stream& stream, float* features) const {
@@ -149,8 +168,9 @@ class FusedOnDevice final : public InteractionOnDevice {
                        sizeof(float) * std::size_t(edges_.batch().atoms) * filters_.filterStride());
   }
 
-  cuda::Geometry geometry() const {
-    return {.grid = {grid_}, .block = {32 * warpsPerBlock}, .sharedBytes = shared_};
+  // As many threads as the kernel was compiled for.
+  cuda::Geometry geometry(unsigned threads) const {
+    return {.grid = {grid_}, .block = {threads}, .sharedBytes = shared_};
   }
 
   SchnetConfig config_;
@@ -163,7 +183,7 @@ class FusedOnDevice final : public InteractionOnDevice {
   cuda::Kernel<FlashForward> forward_;
   cuda::Kernel<FlashReverse> reverse_;
   std::size_t shared_ = 0;
-  unsigned grid_ = 1;
+  unsigned grid_ = 1, forwardThreads_ = 0, reverseThreads_ = 0;
   bool first_ = true;  // reverse() of this evaluation overwrites the slopes
 };
 

@@ -35,13 +35,14 @@ struct FlashGeometry {
   double unit;  // model lengths per Å
   double lower, upper;
   int* count;       // (atoms) edges inside
+  int* below;       // (atoms) those of them with j < i, which come first
   int* neighbor;    // (edges) j; row i starts at list.rowStart[i]
   float* distance;  // (edges) r; `upper` in the unused end of a row
 };
 
 struct FlashForward {
   int atoms;
-  const int *rowStart, *count, *neighbor;
+  const int *rowStart, *end, *neighbor;  // entries rowStart[i] .. rowStart[i] + end[i] - 1 of row i
   const float* distance;
   const float* stored;  // (edges, K) φ, or null: computed
   FlashBasis basis;
@@ -52,14 +53,14 @@ struct FlashForward {
 
 struct FlashReverse {
   int atoms;
-  const int *rowStart, *count, *neighbor;
+  const int *rowStart, *begin, *end, *neighbor;  // entries begin[i] .. end[i] - 1 of row i
   const float* distance;
   const float *stored, *storedSlope;  // (edges, K) φ and φ', or null: computed
   FlashBasis basis;
   FlashNetwork network;
   const float *y, *gradM;  // (atoms, F)
-  float* gradY;            // (atoms, F), or null: not wanted
-  float* slope;            // (edges) dE/dr of the pair, both directions
+  float* gradY;            // (atoms, F), added to; or null: not wanted
+  float* slope;            // (edges) dE/dr of the pair, both directions; only where j >= i
   int add;                 // to what `slope` holds, else it is overwritten
   int envelopeGradient;
 };
@@ -69,10 +70,11 @@ struct FlashForces {
   DeviceListView list;
   double unit;
   double lower, upper;
-  const float* slope;  // (edges), rows compacted as FlashGeometry does
-  double energyUnit;   // eV per model energy
-  double* forces;      // (atoms,3) eV/Å, added to; or null
-  double* virial;      // (atoms,6) eV: xx yy zz xy xz yz; or null
+  const float* slope;           // (edges), rows compacted as FlashGeometry does
+  const int *count, *neighbor;  // of these rows
+  double energyUnit;            // eV per model energy
+  double* forces;               // (atoms,3) eV/Å, added to; or null
+  double* virial;               // (atoms,6) eV: xx yy zz xy xz yz; or null
 };
 
 struct FlashVirial {
