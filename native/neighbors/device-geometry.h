@@ -18,6 +18,10 @@ __device__ inline Point pointOf(const double* positions, int atom) {
   return {p[0], p[1], p[2]};
 }
 
+__device__ inline bool finite(const Point& p) {
+  return isfinite(p.x) && isfinite(p.y) && isfinite(p.z);
+}
+
 // Uncontracted, so that every form of the list sees the same numbers.
 __device__ inline Point minus(const Point& a, const Point& b) {
   return {__dsub_rn(a.x, b.x), __dsub_rn(a.y, b.y), __dsub_rn(a.z, b.z)};
@@ -114,31 +118,31 @@ __device__ inline void cross3(const double* a, const double* b, double scale, do
   out[2] = z * scale;
 }
 
-// Unit vectors perpendicular to the rows that repeat take the place of those that do not.
+__device__ inline void normalize3(double* v) {
+  const double length = norm3(v);
+  for (int c = 0; c < 3; ++c) v[c] /= length;
+}
+
+// Unit vectors perpendicular to the rows that repeat take the place of those that do not. Loops are
+// unrolled so that all rows stay in registers.
 __device__ inline void completeRows(DeviceLattice& l) {
-  int open = 0, held = 0;
-  for (int k = 0; k < 3; ++k) (l.periodic[k] ? held : open) = k;
   double* rows = l.rows;
-  if (l.dimensions == 0) {
+  if (l.dimensions == 0)
     for (int c = 0; c < 9; ++c) rows[c] = c % 4 == 0;
-  } else if (l.dimensions == 2) {
-    double* n = rows + 3 * open;
-    cross3(rows + 3 * ((open + 1) % 3), rows + 3 * ((open + 2) % 3), 1, n);
-    const double length = norm3(n);
-    for (int c = 0; c < 3; ++c) n[c] /= length;
-  } else if (l.dimensions == 1) {
-    const double* v = rows + 3 * held;
-    int least = 0;
-    for (int c = 1; c < 3; ++c)
-      if (fabs(v[c]) < fabs(v[least])) least = c;
-    const double e[3] = {double(least == 0), double(least == 1), double(least == 2)};
-    double *n = rows + 3 * ((held + 1) % 3), *m = rows + 3 * ((held + 2) % 3);
-    cross3(v, e, 1, n);
-    cross3(v, n, 1, m);
-    const double a = norm3(n), b = norm3(m);
-    for (int c = 0; c < 3; ++c) {
-      n[c] /= a;
-      m[c] /= b;
+#pragma unroll
+  for (int k = 0; k < 3; ++k) {
+    double *next = rows + 3 * ((k + 1) % 3), *last = rows + 3 * ((k + 2) % 3);
+    if (l.dimensions == 2 && !l.periodic[k]) {
+      cross3(next, last, 1, rows + 3 * k);
+      normalize3(rows + 3 * k);
+    } else if (l.dimensions == 1 && l.periodic[k]) {
+      const double *v = rows + 3 * k, x = fabs(v[0]), y = fabs(v[1]), z = fabs(v[2]);
+      const bool alongX = x <= y && x <= z, alongY = !alongX && y <= z;
+      const double e[3] = {double(alongX), double(alongY), double(!alongX && !alongY)};
+      cross3(v, e, 1, next);
+      cross3(v, next, 1, last);
+      normalize3(next);
+      normalize3(last);
     }
   }
 }
@@ -148,6 +152,7 @@ __device__ inline DeviceLattice latticeOf(const DeviceBox& box, double reach) {
   DeviceLattice l;
   l.dimensions = 0;
   double lengths = 1, turned = 0;
+#pragma unroll
   for (int k = 0; k < 3; ++k) {
     l.periodic[k] = box.periodic[k];
     for (int c = 0; c < 3; ++c) l.rows[3 * k + c] = l.periodic[k] ? box.vectors[3 * k + c] : 0;
@@ -161,6 +166,7 @@ __device__ inline DeviceLattice latticeOf(const DeviceBox& box, double reach) {
   cross3(l.rows + 3, l.rows + 6, 1, normal);
   const double det = l.rows[0] * normal[0] + l.rows[1] * normal[1] + l.rows[2] * normal[2];
   const double condition = l.dimensions ? lengths / fabs(det) : 1;
+#pragma unroll
   for (int k = 0; k < 3; ++k) {
     double* r = l.reciprocal + 3 * k;
     cross3(l.rows + 3 * ((k + 1) % 3), l.rows + 3 * ((k + 2) % 3), 1 / det, r);

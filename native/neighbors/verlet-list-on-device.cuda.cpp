@@ -45,6 +45,12 @@ const cuda::ListedKernels listed[] = {{pairFile, pairNames}, {cellFile, cellName
 
 constexpr int smallestCapacity = 1024;
 
+[[noreturn]] void throwTooFar() {
+  invalid("neighbor list: atoms of an open system of more than " + std::to_string(oddAtoms) +
+          " atoms must be within about 1e12 Å of each other on a GPU; look for atoms that flew "
+          "away, or use backend 'cpu'");
+}
+
 // Where cells cost less than all pairs, measured on an H200: all pairs of an open system take 6 ns
 // a thousand, of a box with images five times that; cells take 70 µs at least.
 int preferred(std::span<const int> offsets, bool open) {
@@ -281,6 +287,7 @@ void VerletListOnDevice::State::throwFaults(cuda::Stream& stream, const ListStat
     throwNotFinite(seen.badAtom - *system, static_cast<int>(system - offsets.begin()), position);
   }
   if (seen.overflow == farApart || seen.fault == farApart) throwShiftOverflow();
+  if (seen.overflow == tooFar) throwTooFar();
 }
 
 VerletListOnDevice::VerletListOnDevice(cuda::Device& device, double cutoff, double skin,
@@ -338,6 +345,7 @@ std::int64_t VerletListOnDevice::overflowed(cuda::Stream& stream) const {
     numeric("neighbor list: position of atom " + std::to_string(seen.badAtom) +
             " of the batch must be finite; use a shorter timestep or relax the structure first");
   if (seen.overflow == farApart) throwShiftOverflow();
+  if (seen.overflow == tooFar) throwTooFar();
   return seen.overflow;
 }
 

@@ -23,6 +23,9 @@ inline constexpr int cellAtoms = 4, cellsAtLeast = 64;
 // Faults kept in ListState::overflow beside the number of pairs needed.
 inline constexpr int notFinite = -1;  // a position is not a number or infinite
 inline constexpr int farApart = -2;   // neighbours are more than 32767 boxes apart
+inline constexpr int tooFar = -3;     // an open system is too wide for cells, and big
+// Systems that do not fit cells look at all pairs up to so many atoms; beyond, minutes might pass.
+inline constexpr int oddAtoms = 65536;
 
 // What a list knows of itself on the device.
 struct ListState {
@@ -70,7 +73,7 @@ struct DeviceGrid {
   int n[3];
   int stencil[3];  // slabs looked at on either side, periodic directions
   int firstCell;
-  int pairs;  // all pairs are looked at: the system is small or odd
+  int pairs;  // 1: all pairs are looked at, the system is small or odd; 2: it is refused
 };
 
 struct ListArguments {

@@ -141,7 +141,7 @@ function refusals(): void {
 }
 
 /** Replays a captured update beside the CPU's list: the same rows, rebuilt at the same steps. */
-function skinTest(batch: NativeBatch, cutoff: number, skin: number): void {
+function skinTest(batch: NativeBatch, cutoff: number, skin: number, periodicSystem?: number): void {
   const next = random(3);
   const cpu = native().verletList(cutoff, skin);
   const cuda = native().deviceVerletList(0, cutoff, skin, -1);
@@ -153,7 +153,7 @@ function skinTest(batch: NativeBatch, cutoff: number, skin: number): void {
     assert.is(a.rebuilds - first, b.rebuilds - 1, `step ${step}`);
     same(a, b, `step ${step}`);
     for (let i = 0; i < batch.positions.length; i++) batch.positions[i]! += 0.06 * (next() - 0.5);
-    if (step === 30) batch.boxes[0]! *= 1.001;
+    if (step === 30 && periodicSystem !== undefined) batch.boxes[9 * periodicSystem]! *= 1.001;
   }
 }
 
@@ -203,10 +203,10 @@ const tests: Record<string, () => void> = {
   'systems of many cells: the GPU gives what the CPU gives': manyCells,
   'big systems, thin ones, mixed ones, far outliers': bigSystems,
   'wrong input is refused with the same words': refusals,
-  'small systems are rebuilt at the same steps': () => skinTest(small(), 5, 0.5),
+  'small systems are rebuilt at the same steps': () => skinTest(small(), 5, 0.5, 7),
   'more small systems are rebuilt at the same steps': () =>
     skinTest(join([...Array(12).keys()].map((s) => gas(s, [30, 30, 30], 400, subsets[0]!))), 9, 1),
-  'a large system is rebuilt at the same steps': () => skinTest(large(), 5, 0.5),
+  'a large system is rebuilt at the same steps': () => skinTest(large(), 5, 0.5, 0),
   'overflow is flagged, stays, and is cured by a build: small systems': () => overflow(small()),
   'overflow is flagged, stays, and is cured by a build: a large system': () => overflow(large()),
   "neighborList takes backend: 'cuda'": face,
