@@ -41,8 +41,8 @@ class VerletListOnDevice {
   const DeviceListView& view() const;
 
   // A device address for kernels that must stop: 0 while the list is sound; pairs needed when an
-  // enqueued rebuild overflowed; negative when it met a position that is not finite or shifts that
-  // do not fit.
+  // enqueued rebuild overflowed; negative when it met a position that is not finite, shifts that do
+  // not fit, or, in an open system of more than 65536 atoms, one more than about 1e12 Å away.
   const int* overflowFlag() const;
   // Pairs needed, or 0 (synchronises). Throws Error(ENUMERIC, EINVALID) for the negative flags.
   std::int64_t overflowed(cuda::Stream& stream) const;
