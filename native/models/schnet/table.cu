@@ -1,0 +1,253 @@
+#include "cuda/warp.h"
+#include "models/schnet/spline-filter.h"
+#include "models/schnet/table.cuda.h"
+
+// The table pipeline over a neighbour list of directed pairs: any size, box and image. A block
+// keeps its slice of the channels of one filter table in shared memory; a warp owns an atom's row
+// (or a fixed part of it), a lane owns N channels, and sums run in the order of the list in
+// registers, so two runs give the same bits.
+//
+// What bounds it, per directed pair and 64 channels: 4 coefficients of 256 bytes and y_j of 256
+// bytes through the load unit at 128 bytes a cycle, so 10 cycles of a multiprocessor forward and 12
+// in reverse.
+namespace mdlab {
+namespace {
+
+// A row's own slots: the k-th chunk of 8 goes to part k mod parts.
+struct Row {
+  int i;
+  long long slot;
+  int chunks, part;
+};
+
+__device__ Row rowOf(const TableRows& rows, int i, int part) {
+  if (i >= rows.atoms) return {0, 0, 0, 0};
+  return {i, firstSlot(rows, i), (rows.count[i] + 7) / 8, part};
+}
+
+struct Eight {
+  unsigned place[8];
+  int atom[8];
+};
+
+__device__ Eight eightAt(const TableRows& rows, long long slot) {
+  const uint4* p = reinterpret_cast<const uint4*>(rows.place + slot);
+  const int4* a = reinterpret_cast<const int4*>(rows.atom + slot);
+  const uint4 p0 = p[0], p1 = p[1];
+  const int4 a0 = a[0], a1 = a[1];
+  return {{p0.x, p0.y, p0.z, p0.w, p1.x, p1.y, p1.z, p1.w},
+          {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w}};
+}
+
+// Adds up the parts of a row in order and writes it. Called by all threads of the block.
+template <int N>
+__device__ void writeRow(float* shared, const Channels<N>& sum, int parts, bool there, float* to) {
+  if (parts == 1) {
+    if (there) store(to, sum);
+    return;
+  }
+  float* mine = shared + warpOf() * 32 * N + laneOf() * N;
+  store(mine, sum);
+  __syncthreads();
+  if (there && warpOf() % parts == 0) {
+    Channels<N> total = sum;
+    for (int p = 1; p < parts; ++p) {
+      const Channels<N> other = load<N>(mine + p * 32 * N);
+#pragma unroll
+      for (int c = 0; c < N; ++c) total.c[c] += other.c[c];
+    }
+    store(to, total);
+  }
+  __syncthreads();
+}
+
+}  // namespace
+
+// A warp per row: the list's pairs that are within the cutoff, in the list's order.
+__global__ void __launch_bounds__(128) tableBegin(TableBegin a) {
+  const int i = blockIdx.x * 4 + warpOf(), lane = laneOf();
+  if (i >= a.batch.atoms) return;
+  const double* x = a.batch.positions;
+  const double xi = x[3 * i], yi = x[3 * i + 1], zi = x[3 * i + 2];
+  const double* box = a.list.shift ? a.batch.boxes[a.batch.systemOf[i]].vectors : nullptr;
+  const int begin = a.list.rowStart[i], end = a.list.rowStart[i + 1];
+  const long long slot = firstSlot(a.rows, i);
+  int count = 0;
+  for (int e0 = begin; e0 < end; e0 += 32) {
+    const int e = e0 + lane;
+    unsigned place = splineNowhere;
+    int j = i;
+    TableDirection unit{};
+    if (e < end) {
+      j = a.list.column[e];
+      double dx = x[3 * j] - xi, dy = x[3 * j + 1] - yi, dz = x[3 * j + 2] - zi;
+      if (box) {
+        const DeviceShift s = a.list.shift[e];
+        dx += s.x * box[0] + s.y * box[3] + s.z * box[6];
+        dy += s.x * box[1] + s.y * box[4] + s.z * box[7];
+        dz += s.x * box[2] + s.y * box[5] + s.z * box[8];
+      }
+      const double r = sqrt(dx * dx + dy * dy + dz * dz);
+      place = splinePlace(a.grid, r);
+      unit = {static_cast<float>(dx / r), static_cast<float>(dy / r), static_cast<float>(dz / r),
+              static_cast<float>(r)};
+    }
+    const bool inside = place != splineNowhere;
+    const unsigned which = __ballot_sync(wholeWarp, inside);
+    if (inside) {
+      const long long k = slot + count + __popc(which & ((1u << lane) - 1));
+      a.rows.place[k] = place;
+      a.rows.atom[k] = j;
+      a.rows.unit[k] = unit;
+    }
+    count += __popc(which);
+  }
+  const int rest = (8 - count % 8) % 8;
+  if (lane < rest) {
+    a.rows.place[slot + count + lane] = static_cast<unsigned>(a.grid.intervals + 3)
+                                        << splineFractionBits;
+    a.rows.atom[slot + count + lane] = i;
+    a.rows.unit[slot + count + lane] = {};
+  }
+  if (lane == 0) a.rows.count[i] = count;
+}
+
+template <int N>
+__global__ void __launch_bounds__(1024) tableForward(TableMessage a) {
+  extern __shared__ float4 sharedMemory[];
+  float* table = reinterpret_cast<float*>(sharedMemory);
+  const int slice = blockIdx.x % a.slices.slices, tableFloats = a.slices.rows * 32 * N;
+  copyTable(table, a.slices.table + static_cast<long long>(slice) * tableFloats, tableFloats);
+  __syncthreads();
+  const float* lane = table + laneOf() * N;
+  const int channel = slice * 32 * N + laneOf() * N, perBlock = blockDim.x / 32 / a.parts;
+  const int step = gridDim.x / a.slices.slices * perBlock;
+  for (int i0 = blockIdx.x / a.slices.slices * perBlock; i0 < a.rows.atoms; i0 += step) {
+    const int i = i0 + warpOf() / a.parts;
+    const Row row = rowOf(a.rows, i, warpOf() % a.parts);
+    Channels<N> sum{};
+    for (int k = row.part; k < row.chunks; k += a.parts) {
+      const Eight e = eightAt(a.rows, row.slot + 8 * k);
+      Channels<N> y[8];
+#pragma unroll
+      for (int n = 0; n < 8; ++n)
+        y[n] = load<N>(a.from + static_cast<long long>(e.atom[n]) * a.slices.features + channel);
+#pragma unroll
+      for (int n = 0; n < 8; ++n) {
+        Channels<N> tap[4];
+        splineTaps<N>(lane, e.place[n], tap);
+        const Channels<N> w = combine(splineWeights(e.place[n]).b, tap);
+#pragma unroll
+        for (int c = 0; c < N; ++c) sum.c[c] = fmaf(w.c[c], y[n].c[c], sum.c[c]);
+      }
+    }
+    writeRow(table + tableFloats, sum, a.parts, i < a.rows.atoms,
+             a.to + static_cast<long long>(i) * a.slices.features + channel);
+  }
+}
+
+template <int N, bool WithY>
+__global__ void __launch_bounds__(768) tableReverse(TableReverse a) {
+  extern __shared__ float4 sharedMemory[];
+  float* table = reinterpret_cast<float*>(sharedMemory);
+  const int slice = blockIdx.x % a.slices.slices, tableFloats = a.slices.rows * 32 * N;
+  copyTable(table, a.slices.table + static_cast<long long>(slice) * tableFloats, tableFloats);
+  __syncthreads();
+  const float* lane = table + laneOf() * N;
+  float* slopes = a.slope + slice * a.slotCount;
+  const int channel = slice * 32 * N + laneOf() * N, perBlock = blockDim.x / 32 / a.parts;
+  const int step = gridDim.x / a.slices.slices * perBlock;
+  for (int i0 = blockIdx.x / a.slices.slices * perBlock; i0 < a.rows.atoms; i0 += step) {
+    const int i = i0 + warpOf() / a.parts;
+    const Row row = rowOf(a.rows, i, warpOf() % a.parts);
+    const long long own = static_cast<long long>(row.i) * a.slices.features + channel;
+    const Channels<N> yi = load<N>(a.y + own), gi = load<N>(a.g + own);
+    Channels<N> sum{};
+    for (int k = row.part; k < row.chunks; k += a.parts) {
+      const Eight e = eightAt(a.rows, row.slot + 8 * k);
+      float part[8];
+#pragma unroll
+      for (int n = 0; n < 8; ++n) {
+        const long long j = static_cast<long long>(e.atom[n]) * a.slices.features + channel;
+        const Channels<N> yj = load<N>(a.y + j), gj = load<N>(a.g + j);
+        Channels<N> tap[4];
+        splineTaps<N>(lane, e.place[n], tap);
+        const SplineWeights w = splineWeights(e.place[n]);
+        const Channels<N> slope = combine(w.d, tap);
+        part[n] = 0;
+#pragma unroll
+        for (int c = 0; c < N; ++c)
+          part[n] = fmaf(slope.c[c], fmaf(yj.c[c], gi.c[c], yi.c[c] * gj.c[c]), part[n]);
+        if constexpr (WithY) {
+          const Channels<N> value = combine(w.b, tap);
+#pragma unroll
+          for (int c = 0; c < N; ++c) sum.c[c] = fmaf(value.c[c], gj.c[c], sum.c[c]);
+        }
+      }
+      const float total = warpSums8(part);
+      if (laneOf() % 4 == 0) {
+        float* to = slopes + row.slot + 8 * k + laneOf() / 4;
+        *to = a.add ? *to + total : total;
+      }
+    }
+    if constexpr (WithY)
+      writeRow(table + tableFloats, sum, a.parts, i < a.rows.atoms,
+               a.to + static_cast<long long>(i) * a.slices.features + channel);
+  }
+}
+
+// A warp per row: dE/dr of its pairs along their directions, in double.
+__global__ void __launch_bounds__(128) tableFinish(TableFinish a) {
+  const int i = blockIdx.x * 4 + warpOf(), lane = laneOf();
+  if (i >= a.rows.atoms) return;
+  const long long slot = firstSlot(a.rows, i);
+  const int count = a.rows.count[i];
+  double f[3] = {}, w[6] = {};
+  for (int k = lane; k < count; k += 32) {
+    const TableDirection u = a.rows.unit[slot + k];
+    float slope = 0;
+    for (int s = 0; s < a.slices; ++s) slope += a.slope[s * a.slotCount + slot + k];
+    const double force = 3.0 * a.energyUnit * splineDensity(a.grid, u.r) * slope;
+    const double x = force * u.x, y = force * u.y, z = force * u.z, half = -0.5 * u.r;
+    f[0] += x;
+    f[1] += y;
+    f[2] += z;
+    w[0] += half * x * u.x;
+    w[1] += half * y * u.y;
+    w[2] += half * z * u.z;
+    w[3] += half * x * u.y;
+    w[4] += half * x * u.z;
+    w[5] += half * y * u.z;
+  }
+  if (a.forces)
+    for (int d = 0; d < 3; ++d) {
+      const double sum = warpSum(f[d]);
+      if (lane == 0) a.forces[3ll * i + d] += sum;
+    }
+  if (a.rowVirial)
+    for (int d = 0; d < 6; ++d) {
+      const double sum = warpSum(w[d]);
+      if (lane == 0) a.rowVirial[6ll * i + d] = sum;
+    }
+}
+
+// A block per system adds the rows' shares, always in the same order.
+__global__ void __launch_bounds__(256) tableVirial(TableVirial a) {
+  __shared__ double part[8][6];
+  const int s = blockIdx.x;
+  double w[6] = {};
+  for (int i = a.batch.offsets[s] + threadIdx.x; i < a.batch.offsets[s + 1]; i += 256)
+    for (int d = 0; d < 6; ++d) w[d] += a.rowVirial[6ll * i + d];
+  for (int d = 0; d < 6; ++d) {
+    const double sum = warpSum(w[d]);
+    if (laneOf() == 0) part[warpOf()][d] = sum;
+  }
+  __syncthreads();
+  if (threadIdx.x >= 9) return;
+  const int place[9] = {0, 3, 4, 3, 1, 5, 4, 5, 2};
+  double sum = 0;
+  for (int k = 0; k < 8; ++k) sum += part[k][place[threadIdx.x]];
+  a.virial[9ll * s + threadIdx.x] += sum;
+}
+
+}  // namespace mdlab
