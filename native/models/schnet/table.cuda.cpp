@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "cuda/kernel.h"
 #include "cuda/listed-kernels.h"
 #include "models/schnet/table-on-device.h"
 #include "models/schnet/tournament.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda/kernel.h"
 #include "cuda/listed-kernels.h"
 #include "models/schnet/table.cuda.h"
 #include "models/schnet/tournament.cuda.h"
