@@ -80,6 +80,7 @@ export function summarize(run: Finished): Summary {
       backend: info.backend,
       precision: info.precision,
       ...(info.pipeline ? { pipeline: info.pipeline } : {}),
+      ...(info.deviceName === undefined ? {} : { device: info.deviceName }),
       steps: whereSteps(run.potential, state.onDevice),
       integrator: integrator.kind,
       timestep: integrator.timestep,

@@ -47,10 +47,20 @@ export class Potential {
   get cutoff(): number {
     return this.info.cutoff;
   }
+
+  /** Itself as a term of a sum with models on this GPU: there where it can be, unless it was told where to compute. */
+  beside(_device: number): Potential {
+    return this;
+  }
 }
 
-/** Adds potentials. Terms may differ in backend and precision; the sum names the first term's. */
-export function sum(...terms: readonly Potential[]): Potential {
+/**
+ * Adds potentials. Terms may differ in backend and precision; the sum names the first term's. Priors that were not told
+ * where to compute do so on the GPU of the models they are added to, so that a run stays there.
+ */
+export function sum(...given: readonly Potential[]): Potential {
+  const model = given.find((t) => t.info.backend === 'cuda');
+  const terms = model ? given.map((t) => t.beside(model.info.device ?? 0)) : given;
   const first = terms[0];
   if (!first) return invalid('sum', 'needs at least one potential', 'none');
   return new Potential(

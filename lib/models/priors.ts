@@ -239,9 +239,9 @@ export interface PriorTopology {
 export interface PriorOptions {
   /** Shown in tables and errors. */
   name?: string;
-  /** `cpu` (default), or `cuda`: a GPU, where a sum with a model that computes there runs whole steps. */
+  /** Default: `cuda` within a sum with a model that computes there, else `cpu`. */
   backend?: 'cpu' | 'cuda';
-  /** GPU by index or by part of its name. Default 0. */
+  /** With backend `cuda`: the GPU by index or by part of its name. Default 0. */
   device?: number | string;
 }
 
@@ -250,6 +250,7 @@ export class PriorPotential extends Potential {
   readonly topologies: readonly PriorTopology[];
   /** Topology of each system of a batch; undefined when one topology serves any number of replicas. */
   readonly assignment: readonly number[] | undefined;
+  private readonly options: PriorOptions;
 
   /** @throws EINVALID for a tuple that does not fit or a GPU that is not there, ENOTFOUND without CUDA */
   constructor(
@@ -260,14 +261,24 @@ export class PriorPotential extends Potential {
     const { backend = 'cpu', name = 'priors' } = options;
     if (backend !== 'cpu' && backend !== 'cuda')
       invalid('priors.backend', "must be 'cpu' or 'cuda'", backend);
+    if (backend !== 'cuda' && options.device !== undefined)
+      invalid('priors.device', "must go with backend 'cuda'", options.device);
+    const device = backend === 'cuda' ? deviceIndex(options.device) : undefined;
     const handle = native().createBonded(
       topologies.map(({ atoms, terms }) => ({ atoms, terms: [...terms] })),
       assignment ? Int32Array.from(assignment) : undefined,
-      backend === 'cuda' ? deviceIndex(options.device) : undefined,
+      device,
     );
-    super(handle, { name, cutoff: 0, backend, precision: 'float64' });
+    const where = device === undefined ? {} : { device, deviceName: native().cudaDevices()[device]!.name };
+    super(handle, { name, cutoff: 0, backend, precision: 'float64', ...where });
     this.topologies = topologies;
     this.assignment = assignment;
+    this.options = options;
+  }
+
+  override beside(device: number): Potential {
+    if (this.options.backend !== undefined) return this;
+    return new PriorPotential(this.topologies, this.assignment, { ...this.options, backend: 'cuda', device });
   }
 }
 

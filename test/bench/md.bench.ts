@@ -1,14 +1,22 @@
 // What a step of dynamics costs beside its forces: 64 replicas × 269 beads in harmonic wells, whose forces cost next
-// to nothing and are measured apart. `npm run bench md`.
+// to nothing and are measured apart; and on a GPU, where there is one, beside a model's. `npm run bench md`.
 import {
+  backbonePriors,
+  beadsFromSequence,
   evaluate,
   harmonicWell,
   type Integrator,
   langevin,
+  randomSchnet,
   Structure,
+  sequences,
   simulate,
+  sum,
   velocityVerlet,
 } from '../../lib/index.js';
+import { usableGpu } from '../../lib/models/cuda.js';
+import { timeOnDevice } from '../../lib/studies/place.js';
+import { stepStudy } from '../../lib/studies/steps.js';
 import { random } from '../tools.js';
 import { type Row, report } from './tools.js';
 
@@ -65,6 +73,40 @@ async function frame(): Promise<number[]> {
   return times;
 }
 
+/** The homeodomain with the published model's shape and priors on a GPU: whole steps, and their forces alone. */
+async function onGpu(count: number): Promise<Row[]> {
+  const protein = beadsFromSequence(sequences['1ENH']!);
+  const model = sum(randomSchnet({}, { backend: 'cuda', scale: 0.03 }), backbonePriors(protein));
+  const table = await stepStudy({
+    models: { 'SchNet and priors': model },
+    structure: protein,
+    replicas: [count],
+    repeats,
+    progress: false,
+  });
+  const [whole] = table.objects() as { seconds: number; seconds_p5: number; seconds_p95: number }[];
+  const { seconds } = timeOnDevice(model, Array(count).fill(protein), 30);
+  const sizes = { beads: protein.count, replicas: count };
+  return [
+    {
+      what: 'GPU: whole step of SchNet and priors',
+      'median µs': 1e6 * whole!.seconds,
+      'p5 µs': 1e6 * whole!.seconds_p5,
+      'p95 µs': 1e6 * whole!.seconds_p95,
+      ...sizes,
+      repeats,
+    },
+    {
+      ...row(
+        'GPU: its forces alone',
+        [...seconds].map((t) => 1e6 * t),
+      ),
+      ...sizes,
+    },
+  ];
+}
+
+const gpu = usableGpu() ? [...(await onGpu(1)), ...(await onGpu(64)), ...(await onGpu(128))] : [];
 const all = Array(replicas).fill(globule);
 const forces = Array.from({ length: 50 }, () => evaluate(well, all).seconds.evaluate * 1e6).slice(10);
 const verlet = velocityVerlet({ timestep: 4, temperature: 300 });
@@ -77,6 +119,7 @@ report(
     row('Langevin (BAOAB), a step', await step(warm, false)),
     row('Langevin, drift removed, a step', await step(warm, true)),
     row('one particle, a chunk of one step and its frame', await frame()),
+    ...gpu,
   ],
   ['what', 'median µs', 'p5 µs', 'p95 µs', 'beads', 'replicas', 'repeats'],
 );
