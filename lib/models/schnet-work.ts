@@ -96,7 +96,7 @@ function flashWork(
       // A warp reads all weights for 32 rows of operands.
       shared: L * (edges / 32) * weights,
     }),
-    // Half of the edges, j > i, take value and slope; the others the value, and nothing in block 0.
+    // Half of the edges take value and slope; the others the value, and nothing in block 0.
     stageOf('message reverse', {
       products: (L * 2 + L - 1) * (edges / 2) * times * networkOperations(config),
       arithmetic: (edges / 2) * (L * reverse + (L - 1) * forward),

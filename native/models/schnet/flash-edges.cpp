@@ -32,7 +32,7 @@ void FlashEdges::prepare(cuda::Stream& stream, const DeviceBatch& batch, std::in
     virial_.load(stream.device());
   }
   count_.reset(stream, batch.atoms);
-  below_.reset(stream, batch.atoms);
+  others_.reset(stream, batch.atoms);
   neighbor_.reset(stream, edges);
   distance_.reset(stream, edges);
   if (!gradient) return;
@@ -47,7 +47,7 @@ void FlashEdges::begin(cuda::Stream& stream, const DeviceBatch& batch, const Dev
   cuda::launch(stream, geometry_,
                {.grid = cuda::blocksFor(batch.atoms, rowsPerBlock), .block = {threads}},
                FlashGeometry{batch, list, 1.0 / config_.lengthUnit, cutoff.lower, cutoff.upper,
-                             count_.data(), below_.data(), neighbor_.data(), distance_.data()});
+                             count_.data(), others_.data(), neighbor_.data(), distance_.data()});
 }
 
 void FlashEdges::finish(cuda::Stream& stream, const DeviceEvaluation& out) {
@@ -56,8 +56,8 @@ void FlashEdges::finish(cuda::Stream& stream, const DeviceEvaluation& out) {
   cuda::launch(stream, forces_,
                {.grid = cuda::blocksFor(batch_.atoms, rowsPerBlock), .block = {threads}},
                FlashForces{batch_, list_, 1.0 / config_.lengthUnit, cutoff.lower, cutoff.upper,
-                           slope_.data(), count_.data(), neighbor_.data(), config_.energyUnit,
-                           out.forces, out.virial ? rows_.data() : nullptr});
+                           slope_.data(), count_.data(), others_.data(), neighbor_.data(),
+                           config_.energyUnit, out.forces, out.virial ? rows_.data() : nullptr});
   if (out.virial) virial_.sum(stream, batch_, rows_.data(), out.virial);
 }
 

@@ -30,7 +30,8 @@ class FlashEdges {
   const DeviceBatch& batch() const { return batch_; }
   const int* rowStart() const { return list_.rowStart; }
   const int* count() const { return count_.data(); }
-  const int* below() const { return below_.data(); }  // edges to atoms of lower index
+  // Edges whose slope the other row of their pair computes, the first of each row.
+  const int* others() const { return others_.data(); }
   const int* neighbor() const { return neighbor_.data(); }
   const float* distance() const { return distance_.data(); }
   float* slope() const { return slope_.data(); }
@@ -43,7 +44,7 @@ class FlashEdges {
   cuda::Kernel<FlashGeometry> geometry_;
   cuda::Kernel<FlashForces> forces_;
   VirialRows virial_;
-  cuda::DeviceBuffer<int> count_, below_, neighbor_;
+  cuda::DeviceBuffer<int> count_, others_, neighbor_;
   cuda::DeviceBuffer<float> distance_, slope_;
   cuda::DeviceBuffer<double> rows_;  // (atoms,6) virial
   DeviceBatch batch_{};

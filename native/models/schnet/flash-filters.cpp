@@ -137,7 +137,7 @@ double FlashFilters::bytes() const {
 }
 
 void FlashFilters::upload(cuda::Stream& stream) {
-  if (deviceWords_.size()) return;
+  if (deviceFloats_.size()) return;
   deviceWords_.upload(stream, words_);
   deviceFloats_.upload(stream, floats_);
   basis_.centers = deviceFloats_.data();

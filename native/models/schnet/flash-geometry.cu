@@ -18,43 +18,59 @@ __device__ __forceinline__ bool inside(double r, double lower, double upper) {
   return r < upper && (lower <= 0 || r > lower);
 }
 
+// Whether row i computes the slope of its pairs with j; the two rows of a pair take turns, so that
+// rows have as much work each.
+__device__ __forceinline__ bool ownsSlope(int i, int j) {
+  return i == j || ((i + j) % 2 ? i < j : i > j);
+}
+
+// Two passes over a row: how many edges are whose, then each in its place.
 __global__ void __launch_bounds__(256) flashGeometry(FlashGeometry a) {
   const int i = (blockIdx.x * blockDim.x + threadIdx.x) >> 5, lane = threadIdx.x & 31;
   if (i >= a.batch.atoms) return;
   const int first = a.list.rowStart[i], last = a.list.rowStart[i + 1];
-  int filled = 0, below = 0;
-  for (int e = first; e < last; e += 32) {
-    double d[3], r = 0;
-    const bool real = e + lane < last;
-    if (real) r = displacement(a.batch, a.list, a.unit, i, e + lane, d);
-    const bool active = real && inside(r, a.lower, a.upper);
-    int count;
-    const int at = first + filled + placeOf(active, count);
-    const int j = real ? a.list.column[e + lane] : i;
-    below += __popc(__ballot_sync(~0u, active && j < i));
-    if (active) {
+  int others = 0;
+  for (int pass = 0; pass < 2; ++pass) {
+    int given = 0, own = others;
+    for (int e = first; e < last; e += 32) {
+      double d[3], r = 0;
+      const bool real = e + lane < last;
+      if (real) r = displacement(a.batch, a.list, a.unit, i, e + lane, d);
+      const int j = real ? a.list.column[e + lane] : i;
+      const bool active = real && inside(r, a.lower, a.upper), mine = ownsSlope(i, j);
+      int countGiven, countOwn;
+      const int atGiven = given + placeOf(active && !mine, countGiven);
+      const int atOwn = own + placeOf(active && mine, countOwn);
+      given += countGiven;
+      own += countOwn;
+      if (pass == 0 || !active) continue;
+      const int at = first + (mine ? atOwn : atGiven);
       a.neighbor[at] = j;
       a.distance[at] = fminf(static_cast<float>(r), static_cast<float>(a.upper));
     }
-    filled += count;
-  }
-  if (lane == 0) {
-    a.count[i] = filled;
-    a.below[i] = below;
-  }
-  // What reads whole rows finds edges without influence behind the active ones.
-  for (int e = first + filled + lane; e < last; e += 32) {
-    a.neighbor[e] = i;
-    a.distance[e] = static_cast<float>(a.upper);
+    if (pass == 0) {
+      others = given;
+      continue;
+    }
+    if (lane == 0) {
+      a.count[i] = own;
+      a.others[i] = others;
+    }
+    // What reads whole rows finds edges without influence behind the active ones.
+    for (int e = first + own + lane; e < last; e += 32) {
+      a.neighbor[e] = i;
+      a.distance[e] = static_cast<float>(a.upper);
+    }
   }
 }
 
-// Where the slope of entry `at` of row i is: at the pair's entry in the row of its smaller atom.
-// The entries of one column, images of one atom, stand in the opposite order there.
+// Where the slope of entry `at` of row i is: in the row of the pair that owns it, past the entries
+// it does not own. Both parts of a row are sorted by column; those of one column, images of one
+// atom, stand in the opposite order in the other row.
 __device__ int entryWithSlope(const FlashForces& a, int i, int at) {
-  const int j = a.neighbor[at];
-  if (j >= i) return at;
-  int low = a.list.rowStart[j], high = low + a.count[j];
+  const int j = a.neighbor[at], row = a.list.rowStart[i];
+  if (at - row >= a.others[i]) return at;
+  int low = a.list.rowStart[j] + a.others[j], high = a.list.rowStart[j] + a.count[j];
   const int end = high;
   while (low < high) {
     const int middle = (low + high) / 2;
@@ -66,7 +82,7 @@ __device__ int entryWithSlope(const FlashForces& a, int i, int at) {
   if (!a.list.shift) return low;
   int images = 0, place = 0;
   while (low + images < end && a.neighbor[low + images] == i) ++images;
-  while (at - place > a.list.rowStart[i] && a.neighbor[at - place - 1] == j) ++place;
+  while (at - place > row && a.neighbor[at - place - 1] == j) ++place;
   return low + images - 1 - place;
 }
 
@@ -75,18 +91,21 @@ __global__ void __launch_bounds__(256) flashForces(FlashForces a) {
   const int i = (blockIdx.x * blockDim.x + threadIdx.x) >> 5, lane = threadIdx.x & 31;
   if (i >= a.batch.atoms) return;
   const int first = a.list.rowStart[i], last = a.list.rowStart[i + 1];
-  int filled = 0;
+  int given = 0, own = a.others[i];
   double f[3] = {}, w[6] = {};
   for (int e = first; e < last; e += 32) {
     double d[3] = {}, r = 0;
     const bool real = e + lane < last;
     if (real) r = displacement(a.batch, a.list, a.unit, i, e + lane, d);
     const bool active = real && inside(r, a.lower, a.upper);
-    int count;
-    const int at = first + filled + placeOf(active, count);
-    filled += count;
+    const bool mine = real && ownsSlope(i, a.list.column[e + lane]);
+    int countGiven, countOwn;
+    const int atGiven = given + placeOf(active && !mine, countGiven);
+    const int atOwn = own + placeOf(active && mine, countOwn);
+    given += countGiven;
+    own += countOwn;
     if (!active) continue;  // rejoins at the next ballot
-    const double s = a.slope[entryWithSlope(a, i, at)] / r;
+    const double s = a.slope[entryWithSlope(a, i, first + (mine ? atOwn : atGiven))] / r;
     const double x = s * d[0], y = s * d[1], z = s * d[2];
     f[0] += x, f[1] += y, f[2] += z;
     w[0] -= x * d[0], w[1] -= y * d[1], w[2] -= z * d[2];

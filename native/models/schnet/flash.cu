@@ -8,11 +8,11 @@
 //
 // Work per edge and block with K = 64, F = 128 (half16: one product; split: three):
 //   forward  24.6 k multiply-adds, 320 exponentials and reciprocals, 512 B of y from L2;
-//   reverse  j > i: twice that (value and slope pass the same weights), 1 kB of y and gradM;
-//            j < i: as forward.
+//   reverse  half of them twice that (value and slope pass the same weights), 1 kB of y and gradM;
+//            the pair's other edge as forward.
 // Shared memory gives a warp its weights: 48 kB (split 96) per 32 rows of operands.
-// On one H200, 64 x 269 beads (2.43 M edges): forward 1.09 ms split, 0.48 half16; reverse 1.97 and
-// 0.95. Products: split 330 TFLOP/s, half16 250 (datasheet, by wgmma: 990). No unit is saturated:
+// On one H200, 64 x 269 beads (2.43 M edges): forward 1.09 ms split, 0.48 half16; reverse 1.78 and
+// 0.84. Products: split 330 TFLOP/s, half16 250 (datasheet, by wgmma: 990). No unit is saturated:
 // counters showed 55 and 43 % of the arithmetic's and 40 and 68 % of shared memory's throughput
 // (both in the reverse kernel); what holds the rest is latency, registers leave room for 8 and 12
 // warps.
@@ -129,8 +129,8 @@ __device__ __forceinline__ void forwardTile(const FlashForward& a, const Network
   }
 }
 
-// m_i = Σ_j y_j ⊙ W(r_ij); with gradM for y, and ends at the first j > i, the reverse pass of the
-// edges whose slope their pair's other row computes.
+// m_i = Σ_j y_j ⊙ W(r_ij); with gradM for y, over the first edges of each row, the reverse pass
+// of those whose slope their pair's other row computes.
 template <int Format, int K, int F, int Activation, bool Stored, bool Scatter, bool Resident>
 __global__ void __launch_bounds__(32 * warpsPerBlock<Format, F>, 1) flashForward(FlashForward a) {
   extern __shared__ uint4 shared[];
@@ -289,7 +289,7 @@ __device__ __forceinline__ void reverseTile(const FlashReverse& a, const Network
   }
 }
 
-// gradY_i += Σ_j gradM_j ⊙ W(r_ij) over j >= i, and dE/dr of these pairs.
+// gradY_i += Σ_j gradM_j ⊙ W(r_ij) over the edges whose slope the row owns, and their dE/dr.
 template <int Format, int K, int F, int Activation, bool Stored, bool Scatter, bool Resident>
 __global__ void __launch_bounds__(32 * warpsPerBlock<Format, F>, 1) flashReverse(FlashReverse a) {
   extern __shared__ uint4 shared[];

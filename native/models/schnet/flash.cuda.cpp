@@ -94,15 +94,14 @@ class FusedOnDevice final : public InteractionOnDevice {
     messages(stream, block, edges_.count(), y, m);
   }
 
-  // The slope of a pair is computed once, in the row of its atom of smaller index; the other row
-  // needs the filter alone.
+  // The slope of a pair is computed once, in one of its rows; the other needs the filter alone.
   void reverse(cuda::Stream& stream, int block, const float* y, const float* gradM,
                float* gradY) override {
-    if (gradY) messages(stream, block, edges_.below(), gradM, gradY);
+    if (gradY) messages(stream, block, edges_.others(), gradM, gradY);
     FlashReverse a{};
     a.atoms = edges_.batch().atoms;
     a.rowStart = edges_.rowStart();
-    a.begin = edges_.below();
+    a.begin = edges_.others();
     a.end = edges_.count();
     a.neighbor = edges_.neighbor();
     a.distance = edges_.distance();

@@ -28,14 +28,15 @@ struct FlashNetwork {
   float slopeUnit;              // what undoes both and ℓ in W'
 };
 
-// Compacts each row of the list to the edges inside the cutoff, in the list's order.
+// Compacts each row of the list to the edges inside the cutoff: those whose slope the pair's other
+// row computes, then the rest, each part in the list's order.
 struct FlashGeometry {
   DeviceBatch batch;
   DeviceListView list;
   double unit;  // model lengths per Å
   double lower, upper;
-  int* count;       // (atoms) edges inside
-  int* below;       // (atoms) those of them with j < i, which come first
+  int* count;   // (atoms) edges inside
+  int* others;  // (atoms) those of them whose slope the pair's other row computes: they come first
   int* neighbor;    // (edges) j; row i starts at list.rowStart[i]
   float* distance;  // (edges) r; `upper` in the unused end of a row
 };
@@ -60,7 +61,7 @@ struct FlashReverse {
   FlashNetwork network;
   const float *y, *gradM;  // (atoms, F)
   float* gradY;            // (atoms, F), added to; or null: not wanted
-  float* slope;            // (edges) dE/dr of the pair, both directions; only where j >= i
+  float* slope;            // (edges) dE/dr of the pair, both directions; only where the row owns it
   int add;                 // to what `slope` holds, else it is overwritten
   int envelopeGradient;
 };
@@ -70,11 +71,11 @@ struct FlashForces {
   DeviceListView list;
   double unit;
   double lower, upper;
-  const float* slope;           // (edges), rows compacted as FlashGeometry does
-  const int *count, *neighbor;  // of these rows
-  double energyUnit;            // eV per model energy
-  double* forces;               // (atoms,3) eV/Å, added to; or null
-  double* virial;               // (atoms,6) eV: xx yy zz xy xz yz; or null
+  const float* slope;                    // (edges), rows compacted as FlashGeometry does
+  const int *count, *others, *neighbor;  // of these rows
+  double energyUnit;                     // eV per model energy
+  double* forces;                        // (atoms,3) eV/Å, added to; or null
+  double* virial;                        // (atoms,6) eV: xx yy zz xy xz yz; or null
 };
 
 struct FlashVirial {
