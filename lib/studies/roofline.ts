@@ -90,10 +90,15 @@ export async function rooflineStudy(
   options: ModelStudyOptions & { models: Readonly<Record<string, Schnet>> },
 ): Promise<Table> {
   const rows = (await stageStudy({ name: 'roofline', ...options })).objects() as Record<string, unknown>[];
+  // A model that looks at all pairs counts none; another's list tells.
+  const edgesOf = ({ atoms, replicas }: Record<string, unknown>): number =>
+    Math.max(
+      ...rows.map((r) => (r['atoms'] === atoms && r['replicas'] === replicas ? Number(r['edges']) : 0)),
+    );
   return tableOfRows(
     rows.map((row) => {
       const model = options.models[String(row['model'])];
-      const edges = Number(row['edges'] ?? Number.NaN);
+      const edges = edgesOf(row);
       if (!model || row['error'] || !(edges > 0)) return row;
       const atoms = Number(row['atoms']) * Number(row['replicas']);
       const work = workOf(model, edges, atoms).find((w) => w.stage === row['stage']);
@@ -106,36 +111,42 @@ export async function rooflineStudy(
 
 function workOf(model: Schnet, edges: number, atoms: number): StageWork[] {
   const host = deviceOf(model) === undefined;
-  if (model.pipeline === 'table') return tableWork(model, edges, atoms);
-  return schnetWork(model.config, edges, atoms, {
+  if (model.pipeline === 'table') return tableWork(model, edges, atoms, host);
+  // Counted for the GPU's stages; a CPU divides the baseline otherwise, and the geometry of flash.
+  if (host && model.pipeline === 'baseline') return [];
+  const all = schnetWork(model.config, edges, atoms, {
     pipeline: model.pipeline === 'baseline' ? 'baseline' : 'flash',
     // A CPU multiplies in single precision, once.
     operands: host ? 'tf32' : (model.options.operands ?? 'float32'),
     element: model.options.techniques?.weights16 ? 2 : 4,
   });
+  return host ? all.filter(({ stage }) => stage.startsWith('message')) : all;
 }
 
-/** Filters looked up as cubics, each pair once: four coefficients and both atoms' rows read, sums written back. */
-function tableWork({ config }: Schnet, edges: number, atoms: number): StageWork[] {
+/**
+ * Filters looked up as cubics, each pair once. On a CPU: four coefficients and both atoms' rows read, sums written back. On a
+ * GPU, as native/models/schnet/tournament.cu counts per pair and 64 channels: 9 cycles of shared memory at 128 bytes, and 35
+ * instructions forward, 65 in reverse (64 operations each).
+ */
+function tableWork({ config }: Schnet, edges: number, atoms: number, host: boolean): StageWork[] {
   const { blocks: L, filters: F } = config;
   const pairs = edges / 2;
   const row = 4 * F;
   const none = { products: 0, arithmetic: 0, special: 0, bytes: 0, gathered: 0, shared: 0 };
+  const message = { ...none, stage: 'message', bytes: L * (4 * pairs + 2 * atoms * row) };
+  const reverse = { ...none, stage: 'message reverse', bytes: L * (8 * pairs + 3 * atoms * row) };
+  if (host)
+    return [
+      { ...message, arithmetic: L * pairs * 10 * F, gathered: L * pairs * 7 * row },
+      {
+        ...reverse,
+        arithmetic: pairs * F * (19 * (L - 1) + 9),
+        gathered: pairs * row * (8 * (L - 1) + 5),
+      },
+    ];
   return [
-    {
-      ...none,
-      stage: 'message',
-      arithmetic: L * pairs * 10 * F,
-      bytes: L * (8 * pairs + 2 * atoms * row),
-      gathered: L * pairs * 7 * row,
-    },
-    {
-      ...none,
-      stage: 'message reverse',
-      arithmetic: pairs * F * (19 * (L - 1) + 9),
-      bytes: L * (8 * pairs + 2 * atoms * row) + (L - 1) * atoms * row,
-      gathered: pairs * row * (8 * (L - 1) + 5),
-    },
+    { ...message, arithmetic: L * pairs * 35 * F, shared: L * pairs * 18 * F },
+    { ...reverse, arithmetic: L * pairs * 65 * F, shared: L * pairs * 18 * F },
   ];
 }
 
