@@ -45,7 +45,12 @@ DevicePotential::~DevicePotential() = default;
 void DevicePotential::prepareFor(const void* user, cuda::Stream& stream, const DeviceBatch& batch,
                                  std::int64_t edges, bool forces, bool virial) {
   user_ = nullptr;
-  prepare(stream, batch, edges, forces, virial);
+  try {
+    prepare(stream, batch, edges, forces, virial);
+  } catch (const Error& error) {
+    if (error.code() == "ENOMEM") release();
+    throw;
+  }
   user_ = user;
   for (const auto& term : terms()) term->user_ = user;
 }
@@ -56,7 +61,7 @@ bool DevicePotential::preparedFor(const void* user) const {
 }
 
 // Brings a batch to the device, builds its list where one is read, and sizes everything.
-const DeviceListView* DevicePotential::stage(const Batch& batch, bool forces, bool virial) {
+const DeviceListView* DevicePotential::stage(const Batch& batch, bool forces, bool virial) try {
   checkBatch(batch);
   device_.use();
   if (!host_) host_ = std::make_unique<Host>(device_);
@@ -83,6 +88,10 @@ const DeviceListView* DevicePotential::stage(const Batch& batch, bool forces, bo
   h.out = {at, forces ? at + systems : nullptr,
            virial ? at + systems + (forces ? 3 * atoms : 0) : nullptr};
   return listed ? &h.list->view() : nullptr;
+} catch (const Error& error) {
+  // What was half made must not hold the memory that a smaller batch needs.
+  if (error.code() == "ENOMEM") host_.reset();
+  throw;
 }
 
 void DevicePotential::evaluate(const Batch& batch, const NeighborList*, const Evaluation& out) {
@@ -172,6 +181,9 @@ class SumOnDevice final : public DevicePotential {
   }
   void readStages() override {
     for (const auto& term : terms_) term->readStages();
+  }
+  void release() override {
+    for (const auto& term : terms_) term->release();
   }
 
  private:

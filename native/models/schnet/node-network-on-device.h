@@ -13,8 +13,8 @@ namespace mdlab {
 // each two interactions. Rows of features are featureStride() long.
 class NodeNetworkOnDevice {
  public:
-  // `half`: 16-bit weights and activations, one product each; else two halves each, as good as
-  // float32.
+  // Configuration and parameters must outlive it. `half`: 16-bit weights and activations, one
+  // product each; else two halves each, as good as float32.
   NodeNetworkOnDevice(cuda::Device& device, const SchnetConfig& config,
                       const SchnetParameters& parameters, bool half);
 
@@ -51,8 +51,8 @@ class NodeNetworkOnDevice {
   NodeEnergyArguments energyArguments(const DeviceBatch& batch, double* energy) const;
 
   cuda::Device& device_;
-  SchnetConfig config_;
-  SchnetParameters parameters_;
+  const SchnetConfig& config_;
+  const SchnetParameters& parameters_;
   bool half_, gradient_ = false, uploaded_ = false;
   int H_, F_, widest_, tile_ = 0, tiles_ = 0;
   float embeddingNorm_ = 0, lastNorm_ = 0;

@@ -28,6 +28,7 @@ __global__ void __launch_bounds__(256, node::blocksPerMultiprocessor<T>)
   __shared__ Scales<T> scales[3];
   extern __shared__ uint4 memory[];
   uint4 *one = memory, *two = memory + T * widest / 4;
+  waitForInputs();
   const int first = blockIdx.x * T;
   loadRows<F, T>(a.m, first, a.atoms, one, [&](int atom, float norm) {
     scales[0].input(atom, norm, a.lin2);
@@ -95,11 +96,13 @@ __global__ void __launch_bounds__(256, node::blocksPerMultiprocessor<T>)
     nodeReverse(NodeReverseArguments a) {
   using namespace node;
   const int tiles = (a.atoms + T - 1) / T;
+  if (blockIdx.x >= tiles) waitForInputs();
   if (blockIdx.x >= tiles) return sumEnergies(a.energy, blockIdx.x - tiles, gridDim.x - tiles);
   constexpr int widest = H > F ? H : F;
   __shared__ Scales<T> scales[3];
   extern __shared__ uint4 memory[];
   uint4 *one = memory, *two = memory + T * widest / 4;
+  waitForInputs();
   const int first = blockIdx.x * T;
   loadRows<F, T>(a.gradY, first, a.atoms, one, [&](int atom, float norm) {
     const int i = first + atom;
@@ -137,6 +140,7 @@ __global__ void __launch_bounds__(256, node::blocksPerMultiprocessor<T>)
   __shared__ float parts[final / 16][T];
   extern __shared__ uint4 memory[];
   uint4 *one = memory, *two = memory + T * widest / 4;
+  waitForInputs();
   const int first = blockIdx.x * T;
   const Head<A, P, T, count, final> head{a, first, scales + 1, parts};
   loadRows<F, T>(a.m, first, a.atoms, one, [&](int atom, float norm) {

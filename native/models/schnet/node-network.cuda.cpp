@@ -173,7 +173,9 @@ void NodeNetworkOnDevice::prepare(cuda::Stream& stream, const DeviceBatch& batch
 cuda::Geometry NodeNetworkOnDevice::geometry(int extraBlocks, int widest) const {
   return {{static_cast<unsigned>(tiles_ + extraBlocks)},
           {threads},
-          std::size_t(2) * tile_ * widest * sizeof(float)};
+          std::size_t(2) * tile_ * widest * sizeof(float),
+          1,
+          device_.info().major >= 9};
 }
 
 void NodeNetworkOnDevice::update(cuda::Stream& stream, const DeviceBatch& batch, int block) {

@@ -40,6 +40,13 @@ __device__ __forceinline__ void mmaHalf(float (&c)[4], const uint4& a, unsigned 
       : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
 }
 
+// Blocks may start while the kernel before drains; what it wrote is there after this.
+__device__ __forceinline__ void waitForInputs() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 // The power of two that brings numbers up to `bound` under 2^15; NaN for what is not finite.
 __device__ __forceinline__ float rowScale(float bound) {
   const unsigned exponent = __float_as_uint(bound) >> 23;
@@ -185,36 +192,44 @@ template <int In, int Out, int P, int T, class Finish>
 __device__ __forceinline__ void layer(const NodeMatrix& matrix, const uint4* in,
                                       const Finish& finish) {
   using D = Division<Out, T>;
-  constexpr int steps = In / 16;
+  constexpr int steps = In / 16, ahead = T < 24 ? 8 : 1;
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   for (int job = threadIdx.x / 32; job < D::pieces * D::columns; job += 8) {
     const int piece = job % D::pieces, column = job / D::pieces;
     const int group = D::half ? piece / 2 : piece, from = D::half ? piece % 2 : 0;
     const uint4* words = static_cast<const uint4*>(matrix.words) +
                          (static_cast<long long>(group) * steps * 4 + from * 2) * 32 + lane;
+    // Tensor cores cut sums short: the small products have a sum of their own.
     float whole[D::rows][D::width][4] = {}, cross[D::rows][D::width][4] = {};
-#pragma unroll
-    for (int s = 0; s < steps; ++s) {
-      uint4 hi[D::rows], lo[D::rows];
+    // Weights of the next steps are on their way while one is multiplied.
+    uint4 hi[ahead + 1][D::rows], lo[ahead + 1][D::rows];
+    const auto fetch = [&](int s) {
 #pragma unroll
       for (int r = 0; r < D::rows; ++r) {
-        hi[r] = __ldg(words + (s * 4 + r * 2) * 32);
-        if constexpr (P == 3) lo[r] = __ldg(words + (s * 4 + r * 2 + 1) * 32);
+        hi[s % (ahead + 1)][r] = __ldg(words + (s * 4 + r * 2) * 32);
+        if constexpr (P == 3) lo[s % (ahead + 1)][r] = __ldg(words + (s * 4 + r * 2 + 1) * 32);
       }
+    };
+#pragma unroll
+    for (int s = 0; s < (ahead < steps ? ahead : steps); ++s) fetch(s);
+#pragma unroll
+    for (int s = 0; s < steps; ++s) {
+      if (s + ahead < steps) fetch(s + ahead);
+      const int now = s % (ahead + 1);
 #pragma unroll
       for (int w = 0; w < D::width; ++w) {
         const int eight = column * D::width + w;
         if (D::eights % D::columns != 0 && eight >= D::eights) break;
         const int atom = 8 * eight + g;
         const uint4 b = in[atom * (In / 4) + unitOf(g, 4 * s + t)];
+        if constexpr (P == 3) {
 #pragma unroll
-        for (int r = 0; r < D::rows; ++r) {
-          mmaHalf(whole[r][w], hi[r], b.x, b.y);
-          if constexpr (P == 3) {
-            mmaHalf(cross[r][w], lo[r], b.x, b.y);
-            mmaHalf(cross[r][w], hi[r], b.z, b.w);
-          }
+          for (int r = 0; r < D::rows; ++r) mmaHalf(cross[r][w], lo[now][r], b.x, b.y);
+#pragma unroll
+          for (int r = 0; r < D::rows; ++r) mmaHalf(cross[r][w], hi[now][r], b.z, b.w);
         }
+#pragma unroll
+        for (int r = 0; r < D::rows; ++r) mmaHalf(whole[r][w], hi[now][r], b.x, b.y);
       }
     }
 #pragma unroll

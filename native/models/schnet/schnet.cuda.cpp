@@ -8,14 +8,6 @@
 // passing behind InteractionOnDevice.
 namespace mdlab {
 
-// Until there is one in this build.
-__attribute__((weak)) std::unique_ptr<InteractionOnDevice> makeTableOnDevice(
-    cuda::Device&, const SchnetConfig&, const SchnetParameters&, const SchnetOptions&) {
-  throw Error(
-      "EUNSUPPORTED",
-      "schnet.pipeline: 'table' does not compute on a GPU yet; use 'flash' or backend 'cpu'");
-}
-
 namespace {
 
 std::unique_ptr<InteractionOnDevice> makeInteraction(cuda::Device& device,
@@ -35,16 +27,23 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
  public:
   SchnetOnDevice(cuda::Device& device, const SchnetConfig& config,
                  const SchnetParameters& parameters, const SchnetOptions& options)
-      : DevicePotential(device),
-        config_(config),
-        node_(device, config_, parameters, options.techniques.weights16),
-        interaction_(makeInteraction(device, config_, parameters, options)) {}
+      : DevicePotential(device), config_(config), parameters_(parameters), options_(options) {
+    release();
+  }
+
+  // Parts made anew hold nothing that grows with a batch.
+  void release() override {
+    interaction_.reset();
+    node_ = std::make_unique<NodeNetworkOnDevice>(device(), config_, parameters_,
+                                                  options_.techniques.weights16);
+    interaction_ = makeInteraction(device(), config_, parameters_, options_);
+  }
 
   double cutoff() const override { return config_.cutoff(); }
   const std::vector<StageTime>& stages() const override { return clock_.stages(); }
   const TableReport* table() const override { return interaction_->table(); }
   double estimate(double edges, double atoms) const override {
-    return interaction_->estimate(edges, atoms) + node_.bytes(atoms);
+    return interaction_->estimate(edges, atoms) + node_->bytes(atoms);
   }
 
   bool needsList(const DeviceBatch& batch) const override { return interaction_->needsList(batch); }
@@ -52,7 +51,7 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
 
   void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges, bool forces,
                bool virial) override {
-    node_.prepare(stream, batch, forces || virial);
+    node_->prepare(stream, batch, forces || virial);
     interaction_->prepare(stream, batch, edges, forces || virial);
   }
 
@@ -64,24 +63,24 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
     time("geometry", [&] { interaction_->begin(stream, batch, list); });
     const int last = config_.blocks - 1;
     for (int l = 0; l <= last; ++l) {
-      time("message", [&] { interaction_->forward(stream, l, node_.y(l), node_.m()); });
-      if (l < last) time("node", [&] { node_.update(stream, batch, l); });
+      time("message", [&] { interaction_->forward(stream, l, node_->y(l), node_->m()); });
+      if (l < last) time("node", [&] { node_->update(stream, batch, l); });
     }
-    time("head", [&] { node_.top(stream, batch); });
+    time("head", [&] { node_->top(stream, batch); });
     if (gradient) {
       double* energy = out.energy;
       for (int l = last; l >= 0; --l) {
         // Nothing below the first block depends on positions.
-        float* gradY = l > 0 ? node_.gradY() : nullptr;
+        float* gradY = l > 0 ? node_->gradY() : nullptr;
         time("message reverse",
-             [&] { interaction_->reverse(stream, l, node_.y(l), node_.m(), gradY); });
-        if (l > 0) time("node reverse", [&] { node_.reverse(stream, batch, l, energy); });
+             [&] { interaction_->reverse(stream, l, node_->y(l), node_->m(), gradY); });
+        if (l > 0) time("node reverse", [&] { node_->reverse(stream, batch, l, energy); });
         if (l > 0) energy = nullptr;
       }
       time("forces", [&] { interaction_->finish(stream, out); });
     }
     if (out.energy && (!gradient || last == 0))
-      time("head", [&] { node_.energies(stream, batch, out.energy); });
+      time("head", [&] { node_->energies(stream, batch, out.energy); });
   }
 
   void explain(const Batch& batch, std::int32_t system) const override {
@@ -99,7 +98,9 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
 
  private:
   SchnetConfig config_;
-  NodeNetworkOnDevice node_;
+  SchnetParameters parameters_;
+  SchnetOptions options_;
+  std::unique_ptr<NodeNetworkOnDevice> node_;
   std::unique_ptr<InteractionOnDevice> interaction_;
   StageClockOnDevice clock_;
 };
