@@ -84,11 +84,13 @@ const lines: object[] = [];
 let truth: Sampled | undefined;
 for (const [seed, [what, make]] of Object.entries(potentials).entries()) {
   if (values.only !== undefined && !what.startsWith(values.only)) continue;
-  const potential = make();
+  let place = {};
   const began = performance.now();
   const row: Row = { what, protein: name, replicas, steps, 'replica-steps': replicas * steps };
   let got: Sampled | undefined;
   try {
+    const potential = make();
+    place = placeOf(potential);
     got = await sampleProtein(potential, start, { steps, every, timestep, seed: seed + 1 });
     truth ??= got;
     Object.assign(row, {
@@ -117,7 +119,7 @@ for (const [seed, [what, make]] of Object.entries(potentials).entries()) {
     radii,
     contacts: contacts.map((c) => Math.round(1e4 * c) / 1e4),
     ...environment(),
-    ...placeOf(potential),
+    ...place,
     date: new Date().toISOString(),
   });
 }
