@@ -46,7 +46,9 @@ export function memoryMeter(potential: Potential): MemoryMeter {
 /** Bytes free on the GPU a potential computes on; undefined on a CPU. */
 export function freeBytes(potential: Potential): number | undefined {
   const device = deviceOf(potential);
-  return device === undefined ? undefined : native().cudaMemory(device).free;
+  if (device === undefined) return undefined;
+  native().trimCuda(device);
+  return native().cudaMemory(device).free;
 }
 
 /**
