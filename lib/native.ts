@@ -150,8 +150,6 @@ export interface Addon {
   /** Bytes of this process's device arrays, their peak since the last reset, and the driver's view. */
   cudaMemory(device: number): { bytes: number; peak: number; free: number; total: number };
   resetCudaPeak(device: number): void;
-  /** Gives memory that the pool keeps for later back to the driver. */
-  trimCuda(device: number): void;
   nvrtcVersion(): string;
   /** CUDA's libraries: where each was opened, or why it was not. */
   cudaLibraries(): { name: string; path?: string; why?: string }[];

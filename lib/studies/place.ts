@@ -46,9 +46,7 @@ export function memoryMeter(potential: Potential): MemoryMeter {
 /** Bytes free on the GPU a potential computes on; undefined on a CPU. */
 export function freeBytes(potential: Potential): number | undefined {
   const device = deviceOf(potential);
-  if (device === undefined) return undefined;
-  native().trimCuda(device);
-  return native().cudaMemory(device).free;
+  return device === undefined ? undefined : native().cudaMemory(device).free;
 }
 
 /**

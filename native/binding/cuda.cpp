@@ -57,12 +57,6 @@ Napi::Value jsResetPeak(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// trimCuda(index): what the pool keeps for later goes back to the driver.
-Napi::Value jsTrim(const Napi::CallbackInfo& info) {
-  deviceOf(info[0]).trim();
-  return info.Env().Undefined();
-}
-
 Napi::Value jsNvrtcVersion(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), cuda::nvrtcVersion());
 }
@@ -146,7 +140,6 @@ void exportCuda(Napi::Env env, Napi::Object exports) {
   add.operator()<jsDevices>("cudaDevices");
   add.operator()<jsMemory>("cudaMemory");
   add.operator()<jsResetPeak>("resetCudaPeak");
-  add.operator()<jsTrim>("trimCuda");
   add.operator()<jsNvrtcVersion>("nvrtcVersion");
   add.operator()<jsLibraries>("cudaLibraries");
   add.operator()<jsCompile>("cudaCompile");
