@@ -184,7 +184,7 @@ __global__ void __launch_bounds__(768) tableReverse(TableReverse a) {
           for (int c = 0; c < N; ++c) sum.c[c] = fmaf(value.c[c], gj.c[c], sum.c[c]);
         }
       }
-      const float total = warpSums8(part);
+      const float total = warpSums(part);
       if (laneOf() % 4 == 0) {
         float* to = slopes + row.slot + 8 * k + laneOf() / 4;
         *to = a.add ? *to + total : total;

@@ -16,24 +16,29 @@ namespace {
 
 struct Player {
   int system, team, first, atoms;  // of the system in the batch
-  float* sums;                     // of the system, (members · teams, 32 N)
+  float* sums;                     // of the system's first atom, at the lane's channels
+  int stride;                      // from one atom's sums to the next's
 };
 
+// Whom the warp plays for; sums start from zero.
 template <int N, class Arguments>
-__device__ Player playerOf(const Arguments& a, float* sums) {
+__device__ Player playerOf(const Arguments& a, float* sharedSums, int channel) {
   const int teams = a.places.tournament.teams, own = warpOf() / teams;
-  Player p{static_cast<int>(blockIdx.x) / a.slices * a.together + own, warpOf() % teams, 0, 0,
-           sums + own * teams * Tournament::members * 32 * N};
+  Player p{static_cast<int>(blockIdx.x) / a.slices * a.together + own, warpOf() % teams, 0, 0};
   if (p.system < a.batch.systems) {
     p.first = a.batch.offsets[p.system];
     p.atoms = a.batch.offsets[p.system + 1] - p.first;
   }
+  if (a.sumsShared) {
+    p.sums = sharedSums + own * teams * Tournament::members * 32 * N + laneOf() * N;
+    p.stride = 32 * N;
+  } else {
+    p.sums = a.to + static_cast<long long>(p.first) * a.features + channel;
+    p.stride = a.features;
+  }
+  if (a.to)
+    for (int i = p.team; i < p.atoms; i += teams) store(p.sums + i * p.stride, Channels<N>{});
   return p;
-}
-
-__device__ void clear(float* to, int floats) {
-  for (int k = threadIdx.x * 4; k < floats; k += blockDim.x * 4)
-    *reinterpret_cast<float4*>(to + k) = make_float4(0, 0, 0, 0);
 }
 
 // Places of R rows of one column.
@@ -51,6 +56,22 @@ struct Places {
     }
   }
 };
+
+template <int N>
+__device__ Channels<N> plus(Channels<N> a, const Channels<N>& b) {
+#pragma unroll
+  for (int k = 0; k < N; ++k) a.c[k] += b.c[k];
+  return a;
+}
+
+// Each team writes its members' sums, where they are not there yet.
+template <int N, class Arguments>
+__device__ void writeSums(const Arguments& a, const Player& p, int channel) {
+  if (!a.sumsShared) return;
+  for (int i = p.team; i < p.atoms; i += a.places.tournament.teams)
+    store(a.to + static_cast<long long>(p.first + i) * a.features + channel,
+          load<N>(p.sums + i * p.stride));
+}
 
 }  // namespace
 
@@ -72,110 +93,130 @@ __global__ void __launch_bounds__(Tournament::tile) tournamentBegin(TournamentBe
   a.places.place[static_cast<long long>(blockIdx.x) * Tournament::tile + threadIdx.x] = place;
 }
 
+// Members of a team whose features and sums a warp holds at a time. More would leave no registers
+// for the four coefficients of a pair to be loaded at once, and each would wait for the one before.
+__device__ constexpr int forwardRows(int perLane) { return perLane == 1 ? 16 : 8; }
+__device__ constexpr int reverseRows(int perLane, bool withY) {
+  return perLane == 2 && withY ? 4 : 8;
+}
+
 template <int N>
 __global__ void __launch_bounds__(608, 1) tournamentForward(TournamentMessage a) {
   extern __shared__ float4 sharedMemory[];
-  constexpr int R = Tournament::members;
+  constexpr int R = forwardRows(N);
   const int teams = a.places.tournament.teams, rounds = a.places.tournament.rounds();
   const int tableFloats = a.rows * 32 * N, slice = blockIdx.x % a.slices;
   float* table = reinterpret_cast<float*>(sharedMemory);
-  float* sums = table + tableFloats;
   copyTable(table, a.table + static_cast<long long>(slice) * tableFloats, tableFloats);
-  clear(sums, a.together * teams * R * 32 * N);
-  const Player p = playerOf<N>(a, sums);
   const float* lane = table + laneOf() * N;
   const int channel = slice * 32 * N + laneOf() * N;
+  const Player p = playerOf<N>(a, table + tableFloats, channel);
   const float* y = a.from + static_cast<long long>(p.first) * a.features + channel;
-  Channels<N> yi[R], mi[R];
-#pragma unroll
-  for (int r = 0; r < R; ++r) {
-    const int i = p.team + teams * r;
-    yi[r] = i < p.atoms ? load<N>(y + static_cast<long long>(i) * a.features) : Channels<N>{};
-    mi[r] = {};
-  }
-  const unsigned* tile = a.places.place + a.places.tileOf(p.system, p.team, 0);
-  for (int round = 0; round < rounds; ++round, tile += Tournament::tile) {
-    __syncthreads();
-    const int met = (p.team + round) % teams;
 #pragma unroll 1
-    for (int c = 0; met + teams * c < p.atoms; ++c) {
-      const int j = met + teams * c;
-      const Places<R> place(tile + c * R);
-      const Channels<N> yj = load<N>(y + static_cast<long long>(j) * a.features);
-      Channels<N> mj{};
+  for (int first = 0; first < Tournament::members; first += R) {
+    Channels<N> yi[R], mi[R];
 #pragma unroll
-      for (int r = 0; r < R; ++r) {
-        if (place.of[r] == splineNowhere) continue;
-        Channels<N> tap[4];
-        splineTaps<N>(lane, place.of[r], tap);
-        const Channels<N> w = combine(splineWeights(place.of[r]).b, tap);
-#pragma unroll
-        for (int k = 0; k < N; ++k) {
-          mi[r].c[k] = fmaf(w.c[k], yj.c[k], mi[r].c[k]);
-          mj.c[k] = fmaf(w.c[k], yi[r].c[k], mj.c[k]);
+    for (int r = 0; r < R; ++r) {
+      const int i = p.team + teams * (first + r);
+      yi[r] = i < p.atoms ? load<N>(y + static_cast<long long>(i) * a.features) : Channels<N>{};
+      mi[r] = {};
+    }
+    const unsigned* tile = a.places.place + a.places.tileOf(p.system, p.team, 0) + first;
+    for (int round = 0; round < rounds; ++round, tile += Tournament::tile) {
+      __syncthreads();
+      const int met = (p.team + round) % teams;
+      if (met >= p.atoms) continue;
+      // The next column's places and features travel while this one's pairs are evaluated.
+      Places<R> next(tile);
+      Channels<N> nextY = load<N>(y + static_cast<long long>(met) * a.features);
+#pragma unroll 1
+      for (int j = met, c = 0; j < p.atoms; j += teams, ++c) {
+        const Places<R> place = next;
+        const Channels<N> yj = nextY;
+        float* sum = p.sums + j * p.stride;
+        const Channels<N> before = load<N>(sum);
+        if (j + teams < p.atoms) {
+          next = Places<R>(tile + (c + 1) * Tournament::members);
+          nextY = load<N>(y + static_cast<long long>(j + teams) * a.features);
         }
-      }
-      float* sum = p.sums + j * 32 * N + laneOf() * N;
-      Channels<N> there = load<N>(sum);
+        Channels<N> mj{};
 #pragma unroll
-      for (int k = 0; k < N; ++k) there.c[k] += mj.c[k];
-      store(sum, there);
+        for (int r = 0; r < R; ++r) {
+          if (place.of[r] == splineNowhere) continue;
+          Channels<N> tap[4];
+          splineTaps<N>(lane, place.of[r], tap);
+          const Channels<N> w = combine(splineWeights(place.of[r]).b, tap);
+#pragma unroll
+          for (int k = 0; k < N; ++k) {
+            mi[r].c[k] = fmaf(w.c[k], yj.c[k], mi[r].c[k]);
+            mj.c[k] = fmaf(w.c[k], yi[r].c[k], mj.c[k]);
+          }
+        }
+        store(sum, plus(before, mj));
+      }
+    }
+    // The team's own rows: no one else's until the next rows' second round.
+    __syncthreads();
+#pragma unroll
+    for (int r = 0; r < R; ++r) {
+      const int i = p.team + teams * (first + r);
+      float* to = p.sums + i * p.stride;
+      if (i < p.atoms) store(to, plus(load<N>(to), mi[r]));
     }
   }
-  __syncthreads();
-#pragma unroll
-  for (int r = 0; r < R; ++r) {
-    const int i = p.team + teams * r;
-    if (i >= p.atoms) break;
-    Channels<N> sum = load<N>(p.sums + i * 32 * N + laneOf() * N);
-#pragma unroll
-    for (int k = 0; k < N; ++k) sum.c[k] += mi[r].c[k];
-    store(a.to + static_cast<long long>(p.first + i) * a.features + channel, sum);
-  }
+  writeSums<N>(a, p, channel);
 }
 
-// Half of a team's members at a time: features, gradients and sums of 16 do not fit the registers.
 template <int N, bool WithY>
 __global__ void __launch_bounds__(608, 1) tournamentReverse(TournamentReverse a) {
   extern __shared__ float4 sharedMemory[];
-  constexpr int R = 8, halves = Tournament::members / R;
+  constexpr int R = reverseRows(N, WithY), lanesEach = 32 / R;
   const int teams = a.places.tournament.teams, rounds = a.places.tournament.rounds();
   const int tableFloats = a.rows * 32 * N, slice = blockIdx.x % a.slices;
   float* table = reinterpret_cast<float*>(sharedMemory);
-  float* sums = table + tableFloats;
   copyTable(table, a.table + static_cast<long long>(slice) * tableFloats, tableFloats);
-  if (WithY) clear(sums, a.together * teams * Tournament::members * 32 * N);
   __syncthreads();
-  const Player p = playerOf<N>(a, sums);
   const float* lane = table + laneOf() * N;
   const int channel = slice * 32 * N + laneOf() * N;
+  const Player p = playerOf<N>(a, table + tableFloats, channel);
   const float* y = a.y + static_cast<long long>(p.first) * a.features + channel;
   const float* g = a.g + static_cast<long long>(p.first) * a.features + channel;
+  const bool writes = laneOf() % lanesEach == 0;
 #pragma unroll 1
-  for (int half = 0; half < halves; ++half) {
+  for (int first = 0; first < Tournament::members; first += R) {
     Channels<N> yi[R], gi[R], sum[R];
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      const int i = p.team + teams * (half * R + r);
+      const int i = p.team + teams * (first + r);
       const long long at = static_cast<long long>(i) * a.features;
       yi[r] = i < p.atoms ? load<N>(y + at) : Channels<N>{};
       gi[r] = i < p.atoms ? load<N>(g + at) : Channels<N>{};
       sum[r] = {};
     }
-    long long tile = a.places.tileOf(p.system, p.team, 0) + half * R;
+    long long tile = a.places.tileOf(p.system, p.team, 0) + first;
     for (int round = 0; round < rounds; ++round, tile += Tournament::tile) {
       if (WithY) __syncthreads();
       const int met = (p.team + round) % teams;
+      if (met >= p.atoms) continue;
+      const unsigned* places = a.places.place + tile;
+      float* slope = a.slope + slice * a.slopeCount + tile + laneOf() / lanesEach;
+      Places<R> next(places);
+      Channels<N> nextY = load<N>(y + static_cast<long long>(met) * a.features);
+      Channels<N> nextG = load<N>(g + static_cast<long long>(met) * a.features);
 #pragma unroll 1
-      for (int c = 0; met + teams * c < p.atoms; ++c) {
-        const int j = met + teams * c;
-        const long long at = static_cast<long long>(j) * a.features;
-        const long long pair = tile + c * Tournament::members;
-        const Places<R> place(a.places.place + pair);
-        float* slope = a.slope + slice * a.slopeCount + pair + laneOf() / 4;
-        const bool writes = laneOf() % 4 == 0;
+      for (int j = met; j < p.atoms; j += teams, slope += Tournament::members) {
+        const Places<R> place = next;
+        const Channels<N> yj = nextY, gj = nextG;
         const float before = a.add && writes ? *slope : 0.0f;
-        const Channels<N> yj = load<N>(y + at), gj = load<N>(g + at);
+        float* rowJ = p.sums + j * p.stride;
+        Channels<N> beforeJ{};
+        if constexpr (WithY) beforeJ = load<N>(rowJ);
+        if (j + teams < p.atoms) {
+          const long long at = static_cast<long long>(j + teams) * a.features;
+          next = Places<R>(places += Tournament::members);
+          nextY = load<N>(y + at);
+          nextG = load<N>(g + at);
+        }
         Channels<N> sumJ{};
         float part[R];
 #pragma unroll
@@ -198,36 +239,23 @@ __global__ void __launch_bounds__(608, 1) tournamentReverse(TournamentReverse a)
             }
           }
         }
-        const float total = warpSums8(part);
+        const float total = warpSums(part);
         if (writes) *slope = before + total;
-        if constexpr (WithY) {
-          float* to = p.sums + j * 32 * N + laneOf() * N;
-          Channels<N> there = load<N>(to);
-#pragma unroll
-          for (int k = 0; k < N; ++k) there.c[k] += sumJ.c[k];
-          store(to, there);
-        }
+        if constexpr (WithY) store(rowJ, plus(beforeJ, sumJ));
       }
     }
     if constexpr (WithY) {
-      // The team's own rows: no one else's until the next half's first round.
+      // The team's own rows: no one else's until the next rows' second round.
       __syncthreads();
 #pragma unroll
       for (int r = 0; r < R; ++r) {
-        const int i = p.team + teams * (half * R + r);
-        if (i >= p.atoms) break;
-        float* to = p.sums + i * 32 * N + laneOf() * N;
-        Channels<N> there = load<N>(to);
-#pragma unroll
-        for (int k = 0; k < N; ++k) there.c[k] += sum[r].c[k];
-        store(to, there);
+        const int i = p.team + teams * (first + r);
+        float* to = p.sums + i * p.stride;
+        if (i < p.atoms) store(to, plus(load<N>(to), sum[r]));
       }
     }
   }
-  if constexpr (WithY)
-    for (int i = p.team; i < p.atoms; i += teams)
-      store(a.to + static_cast<long long>(p.first + i) * a.features + channel,
-            load<N>(p.sums + i * 32 * N + laneOf() * N));
+  if constexpr (WithY) writeSums<N>(a, p, channel);
 }
 
 // A warp per atom: the slopes of its pairs along their directions, in double.

@@ -29,12 +29,17 @@ const cuda::ListedKernels listed1(file, kernelNames(1)), listed2(file, kernelNam
 // How a batch is played: the smallest odd number of teams of 16 that holds its largest system.
 struct Plan {
   int teams = 0, perLane = 0, together = 1;
+  bool sumsShared = false;
   Plan(const FilterTables& tables, const DeviceBatch& batch) {
     teams = (batch.largest + Tournament::members - 1) / Tournament::members;
     teams += teams % 2 == 0;
     if (teams > mostWarps) return;
-    perLane = tables.channelsPerLane(sumBytes());
+    // Two channels a lane halve what is spent on each pair; sums that have no room beside such a
+    // slice grow in device memory.
+    perLane = tables.channelsPerLane(0);
     if (perLane == 0) return;
+    sumsShared =
+        tables.sliceBytes(perLane) + perLane * sumBytes() <= tables.device().info().sharedPerBlock;
     // Several small systems share a block's table, once every multiprocessor has a block.
     const int multiprocessors = tables.device().info().multiprocessors;
     const int slices = tables.slices(perLane);
@@ -45,7 +50,7 @@ struct Plan {
   }
   std::size_t sumBytes() const { return sizeof(float) * 32 * teams * Tournament::members; }
   std::size_t sharedBytes(const FilterTables& tables, int systems) const {
-    return tables.sliceBytes(perLane) + systems * perLane * sumBytes();
+    return tables.sliceBytes(perLane) + (sumsShared ? systems * perLane * sumBytes() : 0);
   }
 };
 
@@ -75,6 +80,7 @@ class TournamentTable final : public InteractionOnDevice {
     tables_.upload(stream, perLane_);
     slices_ = tables_.slices(perLane_);
     together_ = plan.together;
+    sumsShared_ = plan.sumsShared;
     places_.tournament.teams = plan.teams;
     const std::int64_t tiles =
         std::int64_t{batch.systems} * plan.teams * places_.tournament.rounds();
@@ -102,14 +108,15 @@ class TournamentTable final : public InteractionOnDevice {
   void forward(cuda::Stream& stream, int block, const float* y, float* m) override {
     cuda::launch(stream, forward_, geometry_,
                  {batch_, places_, tables_.block(block, perLane_), tables_.rows(), slices_,
-                  together_, tables_.features(), y, m});
+                  together_, tables_.features(), sumsShared_, y, m});
   }
 
   void reverse(cuda::Stream& stream, int block, const float* y, const float* gradM,
                float* gradY) override {
-    cuda::launch(stream, reverse_[gradY != nullptr], geometry_,
-                 {batch_, places_, tables_.block(block, perLane_), tables_.rows(), slices_,
-                  together_, tables_.features(), !first_, y, gradM, gradY, slope_.data(), pairs_});
+    cuda::launch(
+        stream, reverse_[gradY != nullptr], geometry_,
+        {batch_, places_, tables_.block(block, perLane_), tables_.rows(), slices_, together_,
+         tables_.features(), sumsShared_, !first_, y, gradM, gradY, slope_.data(), pairs_});
     first_ = false;
   }
 
@@ -131,7 +138,7 @@ class TournamentTable final : public InteractionOnDevice {
 
  private:
   FilterTables& tables_;
-  int perLane_ = 0, slices_ = 0, together_ = 1;
+  int perLane_ = 0, slices_ = 0, together_ = 1, sumsShared_ = 1;
   TournamentPlaces places_{};
   cuda::Geometry geometry_;
   cuda::KernelModule module_, virialModule_;
@@ -154,14 +161,15 @@ std::unique_ptr<InteractionOnDevice> makeTournament(FilterTables& tables) {
   return std::make_unique<TournamentTable>(tables);
 }
 
-// Fewer blocks than half the multiprocessors, or systems of very different sizes, waste more than
-// directed pairs cost.
+// Blocks of few warps, fewer warps than half the device holds, or systems of very different sizes
+// waste more than evaluating pairs in both directions costs (measured on one H200: 32 systems of
+// 269 atoms take as long either way).
 bool tournamentTakes(const FilterTables& tables, const DeviceBatch& batch) {
   if (!batch.open || batch.systems == 0) return false;
   const Plan plan(tables, batch);
-  if (plan.perLane == 0) return false;
-  const int blocks = batch.systems * tables.slices(plan.perLane);
-  return 2 * blocks >= tables.device().info().multiprocessors &&
+  if (plan.perLane == 0 || plan.teams * plan.together < 12) return false;
+  const std::int64_t warps = std::int64_t{batch.systems} * tables.slices(plan.perLane) * plan.teams;
+  return 2 * warps >= 17 * tables.device().info().multiprocessors &&
          batch.atoms >= 0.6 * batch.systems * batch.largest;
 }
 

@@ -40,8 +40,9 @@ struct TournamentMessage {
   TournamentPlaces places;
   const float* table;  // (slices, rows, 32 · channels a lane)
   int rows, slices;
-  int together;  // systems a block holds
-  int features;  // stride
+  int together;    // systems a block holds
+  int features;    // stride
+  int sumsShared;  // kept in shared memory while they grow, else where they go
   const float* from;
   float* to;
 };
@@ -53,6 +54,7 @@ struct TournamentReverse {
   int rows, slices;
   int together;
   int features;
+  int sumsShared;
   int add;  // to the slopes there; else they are set
   const float* y;
   const float* g;
