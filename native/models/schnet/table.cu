@@ -9,8 +9,9 @@
 //
 // What bounds it, per directed pair and 64 channels: 4 coefficients of 256 bytes and y_j of 256
 // bytes through the load unit at 128 bytes a cycle, so 10 cycles of a multiprocessor forward and 12
-// in reverse. Measured on one H200, 64 systems of 269 atoms: 18 and 30, held up by instructions
-// (a pair's weights serve two channels a lane) and by the features' way from the L2 cache.
+// in reverse. Measured on one H200, 64 systems of 269 atoms: 18 and 30, the rest probably
+// instructions (a pair's weights serve two channels a lane) and the features' way from the L2
+// cache (inferred, not profiled).
 namespace mdlab {
 namespace {
 

@@ -13,7 +13,7 @@
 // about 50 instructions forward and 90 in reverse, columns' share included, at 4 a cycle: 13 and 23
 // cycles. Measured on one H200, 64 systems of 269 atoms: 20 and 41 cycles (24 where no gradient of
 // the features is wanted, which needs no order among the teams): waiting for the slowest team of
-// each round and for a pair's own loads holds the rest.
+// each round and for a pair's own loads probably holds the rest (inferred, not profiled).
 namespace mdlab {
 namespace {
 
