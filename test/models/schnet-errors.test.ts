@@ -14,10 +14,10 @@ import { globule, jittered, smallConfigs } from './schnet-cases.js';
 const config = smallConfigs['gaussian tanh']!;
 const ways: SchnetOptions[] = [
   { backend: 'reference' },
-  { pipeline: 'baseline' },
-  { pipeline: 'baseline', techniques: { messagePassing: true } },
-  { pipeline: 'flash' },
-  { pipeline: 'table' },
+  { backend: 'cpu', pipeline: 'baseline' },
+  { backend: 'cpu', pipeline: 'baseline', techniques: { messagePassing: true } },
+  { backend: 'cpu', pipeline: 'flash' },
+  { backend: 'cpu', pipeline: 'table' },
 ];
 const code = (body: () => unknown): string => {
   try {
@@ -36,7 +36,7 @@ const atoms = (...xyz: number[]): Structure =>
 
 for (const way of ways) {
   const model = randomSchnet(config, way);
-  const label = way.backend ?? `${way.pipeline}${way.techniques ? ' fused' : ''}`;
+  const label = way.pipeline ? `${way.pipeline}${way.techniques ? ' fused' : ''}` : 'reference';
 
   test(`${label}: none, one and lonely atoms`, () => {
     assert.equal([...evaluate(model, atoms()).energy], [0]);
@@ -151,7 +151,7 @@ test('estimated bytes are those allocated', () => {
 
 test('an evaluation that cannot fit is refused before it starts', () => {
   const big = { ...config, hidden: 64, filters: 256, blocks: 12 };
-  const model = randomSchnet(big, { pipeline: 'baseline' });
+  const model = randomSchnet(big, { backend: 'cpu', pipeline: 'baseline' });
   const s = globule(269, 14, 1);
   const edges = evaluate(randomSchnet(config, { pipeline: 'table' }), s).edges;
   const replicas = Math.ceil((2 * freemem()) / model.estimateBytes(edges, 269)) + 1;
@@ -168,7 +168,7 @@ test('an evaluation that cannot fit is refused before it starts', () => {
 });
 
 test('stages of an evaluation are timed', () => {
-  const model = randomSchnet(config, { pipeline: 'baseline' });
+  const model = randomSchnet(config, { backend: 'cpu', pipeline: 'baseline' });
   assert.equal(model.stages, {});
   const { seconds } = evaluate(model, globule(40, 5, 3));
   const stages = model.stages;

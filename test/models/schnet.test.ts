@@ -24,11 +24,12 @@ const energyOf = (model: Potential, s: Structure): number => evaluate(model, s, 
 
 const techniques = ['radialBasis', 'messagePassing', 'aggregation'] as const;
 const combinations: SchnetOptions[] = Array.from({ length: 8 }, (_, bits) => ({
+  backend: 'cpu',
   pipeline: 'baseline',
   techniques: Object.fromEntries(techniques.map((name, k) => [name, (bits & (1 << k)) !== 0])),
 }));
-const exactWays: SchnetOptions[] = [...combinations, { pipeline: 'flash' }];
-const allWays: SchnetOptions[] = [...exactWays, { pipeline: 'table' }];
+const exactWays: SchnetOptions[] = [...combinations, { backend: 'cpu', pipeline: 'flash' }];
+const allWays: SchnetOptions[] = [...exactWays, { backend: 'cpu', pipeline: 'table' }];
 
 // An independent reading of the equations (spec: E of two particles at distance r), in JavaScript.
 function dimerEnergy(model: Schnet, types: [number, number], r: number): number {
@@ -213,7 +214,11 @@ test('a periodic cell and its doubled copy have one energy per particle', () => 
       cell.box!.periodic,
     ),
   });
-  for (const way of [{ backend: 'reference' }, { pipeline: 'flash' }, {}] as const) {
+  for (const way of [
+    { backend: 'reference' },
+    { backend: 'cpu', pipeline: 'flash' },
+    { backend: 'cpu' },
+  ] as const) {
     const model = randomSchnet(smallConfigs['gaussian tanh']!, way);
     const one = energyOf(model, cell);
     assert.ok(Math.abs(energyOf(model, doubled) - 2 * one) < 2e-6 * Math.abs(one), JSON.stringify(way));
@@ -251,7 +256,11 @@ test('units of the model are converted at the edge', () => {
   const config = smallConfigs['gaussian tanh']!;
   const s = globule(20, 4, 2);
   const plain = evaluate(randomSchnet(config, { backend: 'reference' }), s, { virial: true });
-  for (const way of [{ backend: 'reference' }, { precision: 'float64', pipeline: 'flash' }, {}] as const) {
+  for (const way of [
+    { backend: 'reference' },
+    { precision: 'float64', pipeline: 'flash' },
+    { backend: 'cpu' },
+  ] as const) {
     const model = randomSchnet(config, { ...way, units: { energy: 'kcal/mol', length: 'nm' } });
     assert.is(model.cutoff, 60);
     const big = evaluate(model, s.with({ positions: s.positions.map((x) => 10 * x) }), { virial: true });
@@ -298,6 +307,7 @@ test('16-bit weights cost about three digits', () => {
   const exact = evaluate(randomSchnet(config, { backend: 'reference' }), s);
   for (const fused of [false, true]) {
     const model = randomSchnet(config, {
+      backend: 'cpu',
       pipeline: 'baseline',
       techniques: { weights16: true, messagePassing: fused, radialBasis: fused, aggregation: fused },
     });
