@@ -90,7 +90,10 @@ const DeviceListView* DevicePotential::stage(const Batch& batch, bool forces, bo
   return listed ? &h.list->view() : nullptr;
 } catch (const Error& error) {
   // What was half made must not hold the memory that a smaller batch needs.
-  if (error.code() == "ENOMEM") host_.reset();
+  if (error.code() == "ENOMEM") {
+    release();
+    host_.reset();
+  }
   throw;
 }
 

@@ -38,7 +38,8 @@ class DevicePotential : public Potential {
   // the stream has been waited for.
   virtual void timeStages(bool) {}
   virtual void readStages() {}
-  // Gives back all that prepare() allocated, after it ran out of memory.
+  // Gives back all that prepare() and timed stages made, after memory ran out; the stream they
+  // were made with is still there.
   virtual void release() {}
   // The terms of a sum, none of them a sum; none for a single term.
   virtual std::span<const std::shared_ptr<DevicePotential>> terms() const { return {}; }

@@ -133,7 +133,7 @@ onCuda('forces and virial are the derivatives of the energy that the GPU gives',
   }
 });
 
-onCuda('two runs give the same bits, and a batch what its systems give alone', () => {
+onCuda('two runs give the same bits, and a batch what its systems give alone to rounding', () => {
   for (const way of ways.filter((w) => !scatters(w))) {
     const model = randomSchnet(smallConfigs['expnormal tanh, lower cutoff']!, way);
     const label = `${way.pipeline} ${JSON.stringify(way.techniques ?? {})}`;
@@ -142,11 +142,13 @@ onCuda('two runs give the same bits, and a batch what its systems give alone', (
     assert.equal(again.forces, together.forces, label);
     assert.equal(again.energy, together.energy, label);
     assert.equal(again.virial, together.virial, label);
+    // Which path a pipeline takes, and how a library splits a product, may depend on the batch: equal to rounding.
     mixed.forEach((s, k) => {
       const alone = evaluate(model, s);
-      const [from, to] = [3 * together.offsets[k]!, 3 * together.offsets[k + 1]!];
-      assert.is(alone.energy[0], together.energy[k], `${label} system ${k}`);
-      assert.equal(alone.forces, together.forces.slice(from, to), `${label} system ${k}`);
+      const same = together.forces.subarray(3 * together.offsets[k]!, 3 * together.offsets[k + 1]!);
+      const [e, batched] = [alone.energy[0]!, together.energy[k]!];
+      assert.ok(Math.abs(e - batched) < 1e-6 * Math.abs(e), `${label} energy of system ${k}`);
+      if (s.count > 1) assert.ok(relativeError(alone.forces, same) < 3e-6, `${label} forces of system ${k}`);
     });
   }
 });

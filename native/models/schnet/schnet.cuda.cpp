@@ -33,6 +33,7 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
 
   // Parts made anew hold nothing that grows with a batch.
   void release() override {
+    clock_ = {};
     interaction_.reset();
     node_ = std::make_unique<NodeNetworkOnDevice>(device(), config_, parameters_,
                                                   options_.techniques.weights16);
