@@ -1,4 +1,5 @@
 #include "cuda/overlap.h"
+#include "cuda/special.h"
 #include "models/bonded/bonded.cuda.h"
 #include "models/bonded/device-terms.h"
 
@@ -65,12 +66,6 @@ struct StagedPositions {
   }
 };
 
-__device__ inline float reciprocal(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 // The same from device memory, with images.
 struct GatheredPositions {
   Particles particles;
@@ -89,7 +84,7 @@ __device__ inline float3 repel(const DeviceBonded& t, const Positions& x, int i,
   for (int p = t.pairRow[i] + lane; p < end; p += 32) {
     const BondedPair pair = t.pairs[p];
     const float3 d = x.difference(i, pair.other);
-    const float y = reciprocal(d.x * d.x + d.y * d.y + d.z * d.z);
+    const float y = reciprocalFast(d.x * d.x + d.y * d.y + d.z * d.z);
     const float e = pair.c6 * (y * y * y), g = -6 * e * y;
     energy += e;
     fx += g * d.x;

@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(256) edgeSum(EdgeSum a) {
     const float4 c = a.channel ? loadFour(a.channel + f) : make_float4(1, 1, 1, 1);
     sum += v.x * c.x + v.y * c.y + v.z * c.z + v.w * c.w;
   }
-  sum = sumOverWarp(sum);
+  sum = warpSum(sum);
   if (lane == 0) a.out[e] = a.add ? a.out[e] + sum : sum;
 }
 
@@ -215,7 +215,7 @@ __global__ void __launch_bounds__(256) edgeBasis(EdgeBasis a) {
     }
   }
   if constexpr (Reverse) {
-    sum = sumOverWarp(sum);
+    sum = warpSum(sum);
     if (lane == 0) a.gradR[e] = a.envelopeGradient ? fmaf(a.gradEnvelope[e], dc, sum) : sum;
   } else if (lane == 0) {
     a.envelope[e] = c;
@@ -264,9 +264,9 @@ __global__ void __launch_bounds__(256) edgeForcesSegments(EdgeForces a) {
     w[3] -= x * d[1], w[4] -= x * d[2], w[5] -= y * d[2];
   }
 #pragma unroll
-  for (int k = 0; k < 3; ++k) f[k] = sumOverWarp(f[k]);
+  for (int k = 0; k < 3; ++k) f[k] = warpSum(f[k]);
 #pragma unroll
-  for (int k = 0; k < 6; ++k) w[k] = sumOverWarp(w[k]);
+  for (int k = 0; k < 6; ++k) w[k] = warpSum(w[k]);
   if (lane != 0) return;
   if (a.forces)
     for (int k = 0; k < 3; ++k) a.forces[3LL * i + k] += f[k] * a.forceUnit;

@@ -1,31 +1,9 @@
 #pragma once
-// Device code only: exponentials of the special-function units, activations, sums over a warp.
+// Device code only: activations of the filter network.
+#include "cuda/special.h"
+#include "cuda/warp.h"
 
 namespace mdlab {
-
-// Sum over the warp's lanes in fixed order, the same in every lane.
-template <class T>
-__device__ __forceinline__ T sumOverWarp(T x) {
-#pragma unroll
-  for (int k = 16; k > 0; k /= 2) x += __shfl_xor_sync(~0u, x, k);
-  return x;
-}
-
-__device__ __forceinline__ float exp2Fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float log2Fast(float x) {
-  float y;
-  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float reciprocal(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
 
 // Activations of x given as x·exponentUnit (folded into filter1's scale): absolute error 1e-7.
 // Fast: tanh by its own instruction, whose error (4e-6 RMS here) 16-bit operands round away.
@@ -49,7 +27,7 @@ template <>
 struct Activate<0, false> {  // tanh, x·2 log2(e)
   static constexpr float unit = 2.885390081777927f;
   static __device__ __forceinline__ float value(float x) {
-    return fmaf(-2.f, reciprocal(1.f + exp2Fast(x)), 1.f);
+    return fmaf(-2.f, reciprocalFast(1.f + exp2Fast(x)), 1.f);
   }
   static __device__ __forceinline__ float value(float x, float& slope) {
     const float h = value(x);
@@ -65,7 +43,7 @@ struct Activate<1, Fast> {  // shifted softplus, x·log2(e)
     return ln2 * (fmaxf(x, 0.f) + (log2Fast(1.f + exp2Fast(-fabsf(x))) - 1.f));
   }
   static __device__ __forceinline__ float value(float x, float& slope) {
-    slope = reciprocal(1.f + exp2Fast(-x));
+    slope = reciprocalFast(1.f + exp2Fast(-x));
     return value(x);
   }
 };
@@ -74,10 +52,10 @@ struct Activate<2, Fast> {  // silu, x·log2(e)
   static constexpr float unit = 1.4426950408889634f;
   static constexpr float ln2 = 0.6931471805599453f;
   static __device__ __forceinline__ float value(float x) {
-    return ln2 * x * reciprocal(1.f + exp2Fast(-x));
+    return ln2 * x * reciprocalFast(1.f + exp2Fast(-x));
   }
   static __device__ __forceinline__ float value(float x, float& slope) {
-    const float s = reciprocal(1.f + exp2Fast(-x)), h = ln2 * x * s;
+    const float s = reciprocalFast(1.f + exp2Fast(-x)), h = ln2 * x * s;
     slope = fmaf(h, 1.f - s, s);
     return h;
   }

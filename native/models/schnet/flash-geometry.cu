@@ -114,13 +114,13 @@ __global__ void __launch_bounds__(256) flashForces(FlashForces a) {
   if (a.forces)
 #pragma unroll
     for (int k = 0; k < 3; ++k) {
-      const double sum = sumOverWarp(f[k]);
+      const double sum = warpSum(f[k]);
       if (lane == 0) a.forces[3LL * i + k] += sum * a.energyUnit * a.unit;
     }
   if (a.virial)
 #pragma unroll
     for (int k = 0; k < 6; ++k) {
-      const double sum = sumOverWarp(w[k]);
+      const double sum = warpSum(w[k]);
       if (lane == 0) a.virial[6LL * i + k] = 0.5 * sum * a.energyUnit;
     }
 }
@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(32) flashVirial(FlashVirial a) {
 #pragma unroll
     for (int k = 0; k < 6; ++k) w[k] += a.rows[6LL * i + k];
 #pragma unroll
-  for (int k = 0; k < 6; ++k) w[k] = sumOverWarp(w[k]);
+  for (int k = 0; k < 6; ++k) w[k] = warpSum(w[k]);
   if (lane != 0) return;
   constexpr int place[9] = {0, 3, 4, 3, 1, 5, 4, 5, 2};
 #pragma unroll

@@ -1,25 +1,10 @@
 #pragma once
 // Device code only: activations and their slopes from two special functions, absolute error a few
 // 1e-7 (A: 0 tanh, 1 shifted softplus, 2 silu, as nn/activation.h counts them).
+#include "cuda/special.h"
 
 namespace mdlab {
 namespace node {
-
-__device__ __forceinline__ float exp2Fast(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float log2Fast(float x) {
-  float y;
-  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float reciprocalFast(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
 
 // v <- act(v), slope <- act'(v).
 template <int A, int N>

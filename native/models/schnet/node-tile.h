@@ -6,6 +6,7 @@
 // Weights are the left operand (32 channels per group), atoms the right one. The order of channels
 // within a group and of the summed index within a step is chosen so that a thread holds four
 // consecutive channels of an atom: what one layer puts out is written as the next one reads it.
+#include "cuda/mma.h"
 #include "models/schnet/node-network.cuda.h"
 
 namespace mdlab {
@@ -23,16 +24,6 @@ constexpr int lastOf = lastOf<Rest...>;
 template <int First>
 constexpr int lastOf<First> = First;
 
-__device__ __forceinline__ unsigned packHalf(float low, float high) {
-  unsigned r;
-  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
-  return r;
-}
-__device__ __forceinline__ void unpackHalf(unsigned packed, float& low, float& high) {
-  asm("{.reg .f16 l, h;\n mov.b32 {l, h}, %2;\n cvt.f32.f16 %0, l;\n cvt.f32.f16 %1, h;}"
-      : "=f"(low), "=f"(high)
-      : "r"(packed));
-}
 __device__ __forceinline__ void mmaHalf(float (&c)[4], const uint4& a, unsigned b0, unsigned b1) {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
       "{%0,%1,%2,%3};"
