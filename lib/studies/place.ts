@@ -7,7 +7,7 @@ import { deviceEnvironment } from './environment.js';
 
 /** Index of the GPU a potential computes on; undefined where that is a CPU. */
 export function deviceOf(potential: Potential): number | undefined {
-  const { backend, device } = potential.info as { backend: string; device?: number };
+  const { backend, device } = potential.info;
   return backend === 'cuda' ? (device ?? 0) : undefined;
 }
 

@@ -91,7 +91,6 @@ Driver load() {
   take(d.deviceGetAttribute, "cuDeviceGetAttribute");
   take(d.deviceTotalMem, "cuDeviceTotalMem_v2");
   take(d.devicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain");
-  take(d.devicePrimaryCtxReset, "cuDevicePrimaryCtxReset_v2");
   take(d.ctxSetCurrent, "cuCtxSetCurrent");
   take(d.memGetInfo, "cuMemGetInfo_v2");
   take(d.deviceGetDefaultMemPool, "cuDeviceGetDefaultMemPool");
@@ -99,17 +98,13 @@ Driver load() {
   take(d.memPoolTrimTo, "cuMemPoolTrimTo");
   take(d.memAllocAsync, "cuMemAllocAsync");
   take(d.memFreeAsync, "cuMemFreeAsync");
-  take(d.memHostAlloc, "cuMemHostAlloc");
-  take(d.memFreeHost, "cuMemFreeHost");
   take(d.memcpyHtoDAsync, "cuMemcpyHtoDAsync_v2");
   take(d.memcpyDtoHAsync, "cuMemcpyDtoHAsync_v2");
   take(d.memcpyDtoDAsync, "cuMemcpyDtoDAsync_v2");
   take(d.memsetD8Async, "cuMemsetD8Async");
-  take(d.memsetD32Async, "cuMemsetD32Async");
   take(d.streamCreate, "cuStreamCreate");
   take(d.streamDestroy, "cuStreamDestroy_v2");
   take(d.streamSynchronize, "cuStreamSynchronize");
-  take(d.streamWaitEvent, "cuStreamWaitEvent");
   take(d.streamBeginCapture, "cuStreamBeginCapture_v2");
   take(d.streamEndCapture, "cuStreamEndCapture");
   take(d.graphInstantiate, "cuGraphInstantiateWithFlags");
@@ -119,7 +114,6 @@ Driver load() {
   take(d.eventCreate, "cuEventCreate");
   take(d.eventDestroy, "cuEventDestroy_v2");
   take(d.eventRecord, "cuEventRecord");
-  take(d.eventQuery, "cuEventQuery");
   take(d.eventSynchronize, "cuEventSynchronize");
   take(d.eventElapsedTime, "cuEventElapsedTime");
   take(d.moduleLoadData, "cuModuleLoadData");

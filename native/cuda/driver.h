@@ -29,7 +29,6 @@ struct Driver {
   int (*deviceGetAttribute)(int* value, int attribute, int device);
   int (*deviceTotalMem)(std::size_t* bytes, int device);
   int (*devicePrimaryCtxRetain)(ContextHandle** context, int device);
-  int (*devicePrimaryCtxReset)(int device);
   int (*ctxSetCurrent)(ContextHandle* context);
   int (*memGetInfo)(std::size_t* free, std::size_t* total);
   int (*deviceGetDefaultMemPool)(MemoryPoolHandle** pool, int device);
@@ -37,17 +36,13 @@ struct Driver {
   int (*memPoolTrimTo)(MemoryPoolHandle* pool, std::size_t keep);
   int (*memAllocAsync)(DevicePointer* address, std::size_t bytes, StreamHandle* stream);
   int (*memFreeAsync)(DevicePointer address, StreamHandle* stream);
-  int (*memHostAlloc)(void** address, std::size_t bytes, unsigned flags);
-  int (*memFreeHost)(void* address);
   int (*memcpyHtoDAsync)(DevicePointer to, const void* from, std::size_t bytes, StreamHandle*);
   int (*memcpyDtoHAsync)(void* to, DevicePointer from, std::size_t bytes, StreamHandle*);
   int (*memcpyDtoDAsync)(DevicePointer to, DevicePointer from, std::size_t bytes, StreamHandle*);
   int (*memsetD8Async)(DevicePointer to, unsigned char value, std::size_t bytes, StreamHandle*);
-  int (*memsetD32Async)(DevicePointer to, unsigned value, std::size_t count, StreamHandle*);
   int (*streamCreate)(StreamHandle** stream, unsigned flags);
   int (*streamDestroy)(StreamHandle* stream);
   int (*streamSynchronize)(StreamHandle* stream);
-  int (*streamWaitEvent)(StreamHandle* stream, EventHandle* event, unsigned flags);
   int (*streamBeginCapture)(StreamHandle* stream, int mode);
   int (*streamEndCapture)(StreamHandle* stream, GraphHandle** graph);
   int (*graphInstantiate)(GraphExecHandle** exec, GraphHandle* graph, unsigned long long flags);
@@ -57,7 +52,6 @@ struct Driver {
   int (*eventCreate)(EventHandle** event, unsigned flags);
   int (*eventDestroy)(EventHandle* event);
   int (*eventRecord)(EventHandle* event, StreamHandle* stream);
-  int (*eventQuery)(EventHandle* event);
   int (*eventSynchronize)(EventHandle* event);
   int (*eventElapsedTime)(float* milliseconds, EventHandle* start, EventHandle* end);
   int (*moduleLoadData)(ModuleHandle** module, const void* image);

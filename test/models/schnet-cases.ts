@@ -1,8 +1,27 @@
 // Systems and models that the SchNet tests and benchmarks share.
+import type { MdlabError } from '../../lib/errors.js';
 import type { SchnetConfig } from '../../lib/models/schnet-config.js';
 import { makeBox } from '../../lib/structure/box.js';
 import { Structure } from '../../lib/structure/structure.js';
 import { random } from '../tools.js';
+
+/** Atoms of type 3 at x, y, z, x, y, z … (Å). */
+export const atoms = (...xyz: number[]): Structure =>
+  new Structure({
+    positions: Float64Array.from(xyz),
+    symbols: Array.from({ length: xyz.length / 3 }, () => 'X'),
+    types: new Int32Array(xyz.length / 3).fill(3),
+  });
+
+/** Code and message of what `body` throws. */
+export function code(body: () => unknown): string {
+  try {
+    body();
+  } catch (error) {
+    return `${(error as MdlabError).code} ${(error as Error).message}`;
+  }
+  return 'nothing was thrown';
+}
 
 /** `count` points uniform in a sphere with a minimum distance (Å), types 1..24: the benchmark's globule. */
 export function globule(count: number, radius: number, seed: number, least = 1.4): Structure {

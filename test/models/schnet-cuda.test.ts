@@ -2,17 +2,16 @@
 // gives itself, batches against their systems, repeated runs, and what is refused.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { MdlabError } from '../../lib/errors.js';
 import { usableGpu } from '../../lib/models/cuda.js';
 import { evaluate, type Potential } from '../../lib/models/potential.js';
 import type { SchnetOptions } from '../../lib/models/schnet.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';
 import { native } from '../../lib/native.js';
 import { makeBox } from '../../lib/structure/box.js';
-import { Structure } from '../../lib/structure/structure.js';
+import type { Structure } from '../../lib/structure/structure.js';
 import { onCuda } from '../cuda.js';
 import { relativeError } from '../tools.js';
-import { globule, jittered, periodicCell, smallConfigs } from './schnet-cases.js';
+import { atoms, code, globule, jittered, periodicCell, smallConfigs } from './schnet-cases.js';
 
 const mixed = [
   globule(40, 5, 3),
@@ -34,20 +33,6 @@ const ways = [...combinations, flash, table];
 /** Scatter-add by atomics: the order of sums, hence the last bits, differ from run to run. */
 const scatters = (way: SchnetOptions): boolean =>
   way.pipeline === 'baseline' && way.techniques?.aggregation !== true;
-const code = (body: () => unknown): string => {
-  try {
-    body();
-  } catch (error) {
-    return `${(error as MdlabError).code} ${(error as Error).message}`;
-  }
-  return 'nothing was thrown';
-};
-const atoms = (...xyz: number[]): Structure =>
-  new Structure({
-    positions: Float64Array.from(xyz),
-    symbols: Array.from({ length: xyz.length / 3 }, () => 'X'),
-    types: new Int32Array(xyz.length / 3).fill(3),
-  });
 
 for (const [name, config] of Object.entries(smallConfigs)) {
   const reference = randomSchnet(config, { backend: 'reference', seed: 7 });

@@ -2,14 +2,12 @@
 import { freemem } from 'node:os';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { MdlabError } from '../../lib/errors.js';
 import { evaluate } from '../../lib/models/potential.js';
 import type { SchnetOptions } from '../../lib/models/schnet.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';
 import { native } from '../../lib/native.js';
-import { Structure } from '../../lib/structure/structure.js';
 import { relativeError } from '../tools.js';
-import { globule, jittered, smallConfigs } from './schnet-cases.js';
+import { atoms, code, globule, jittered, smallConfigs } from './schnet-cases.js';
 
 const config = smallConfigs['gaussian tanh']!;
 const ways: SchnetOptions[] = [
@@ -19,20 +17,6 @@ const ways: SchnetOptions[] = [
   { backend: 'cpu', pipeline: 'flash' },
   { backend: 'cpu', pipeline: 'table' },
 ];
-const code = (body: () => unknown): string => {
-  try {
-    body();
-  } catch (error) {
-    return `${(error as MdlabError).code} ${(error as Error).message}`;
-  }
-  return 'nothing was thrown';
-};
-const atoms = (...xyz: number[]): Structure =>
-  new Structure({
-    positions: Float64Array.from(xyz),
-    symbols: Array.from({ length: xyz.length / 3 }, () => 'X'),
-    types: new Int32Array(xyz.length / 3).fill(3),
-  });
 
 for (const way of ways) {
   const model = randomSchnet(config, way);
