@@ -57,6 +57,19 @@ MotionOnDevice::Layout::Layout(const Topology& topology, const DynamicsOptions& 
   end = at;
 }
 
+template <class State, class Options, class Visit>
+void MotionOnDevice::Layout::each(State& state, Options& options, const Visit& visit) const {
+  visit(positions, state.positions.span());
+  visit(velocities, state.velocities.span());
+  visit(forces, state.forces.span());
+  visit(energy, state.energy.span());
+  visit(virial, state.virial.span());
+  visit(kT, std::span(options.kT));
+  visit(attempted, std::span(options.tempering.attempted));
+  visit(accepted, std::span(options.tempering.accepted));
+  visit(rung, std::span(options.tempering.rung));
+}
+
 MotionOnDevice::Kernels::Kernels(cuda::Device& device, bool langevin, bool removeDrift)
     : module(device, file, namesOf(langevin, removeDrift)) {
   const auto move = [&](bool ends, bool begins) {
@@ -127,18 +140,9 @@ MotionOnDevice::MotionOnDevice(DevicePotential& potential, const Topology& topol
 
 void MotionOnDevice::upload(std::int64_t step, const State& state, const DynamicsOptions& options,
                             std::span<const double> listBuiltAt) {
-  const auto put = [&](std::size_t at, const auto& from) {
-    if (!from.empty()) std::memcpy(&host_[at], from.data(), from.size() * sizeof(from[0]));
-  };
-  put(layout_.positions, state.positions.span());
-  put(layout_.velocities, state.velocities.span());
-  put(layout_.forces, state.forces.span());
-  put(layout_.energy, state.energy.span());
-  put(layout_.virial, state.virial.span());
-  put(layout_.kT, options.kT);
-  put(layout_.attempted, options.tempering.attempted);
-  put(layout_.accepted, options.tempering.accepted);
-  put(layout_.rung, options.tempering.rung);
+  layout_.each(state, options, [&](std::size_t at, const auto& from) {
+    if (!from.empty()) std::memcpy(&host_[at], from.data(), from.size_bytes());
+  });
   values_.upload(stream_, host_);
   writeStatus(step);
   if (!list_) return;
@@ -267,18 +271,9 @@ MotionStatus MotionOnDevice::status() {
 void MotionOnDevice::download(bool kept, State& state, DynamicsOptions& options,
                               std::vector<double>& listBuiltAt) {
   (kept ? kept_ : values_).download(stream_, host_);
-  const auto get = [&](std::size_t at, auto&& to) {
-    if (!to.empty()) std::memcpy(to.data(), &host_[at], to.size() * sizeof(to[0]));
-  };
-  get(layout_.positions, state.positions.span());
-  get(layout_.velocities, state.velocities.span());
-  get(layout_.forces, state.forces.span());
-  get(layout_.energy, state.energy.span());
-  get(layout_.virial, state.virial.span());
-  get(layout_.kT, options.kT);
-  get(layout_.attempted, options.tempering.attempted);
-  get(layout_.accepted, options.tempering.accepted);
-  get(layout_.rung, options.tempering.rung);
+  layout_.each(state, options, [&](std::size_t at, const auto& to) {
+    if (!to.empty()) std::memcpy(to.data(), &host_[at], to.size_bytes());
+  });
   if (!list_) return;
   listBuiltAt.resize(3 * static_cast<std::size_t>(topology_.atoms()));
   cuda::copyFromDevice(stream_, listBuiltAt.data(), kept ? builtAt_.data() : list_->builtAt(),

@@ -41,6 +41,9 @@ class MotionOnDevice {
   struct Layout {
     std::size_t positions, velocities, forces, energy, virial, kT, attempted, accepted, rung, end;
     Layout(const Topology& topology, const DynamicsOptions& options);
+    // visit(begin, array) for every part, in the state or in the options.
+    template <class State, class Options, class Visit>
+    void each(State& state, Options& options, const Visit& visit) const;
   };
   struct Kernels {
     cuda::KernelModule module;
