@@ -303,6 +303,8 @@ export interface Addon {
   schnetTable(potential: NativePotential): {
     intervals: number;
     bytes: number;
+    tolerance: number;
+    worstError: number;
     valueError: number;
     slopeError: number;
     maxValueError: number;

@@ -64,8 +64,11 @@ export interface SchnetOptions {
    */
   envelopeGradient?: boolean;
   /**
-   * Error allowed in the tabulated filters' values and slopes, RMS relative to RMS; the number of intervals follows.
-   * Default 3e-6, which keeps forces within 1e-5 of the network's.
+   * Error allowed in the tabulated filters' values and slopes, RMS relative to RMS, of every block; the number of
+   * intervals follows. Where a table cannot have enough of them (on a GPU 1016, and less where its shared memory is
+   * small), it is made as good as it can be, and `table.worstError` says what was reached. Default 3e-6 on a CPU and 1e-5
+   * on a GPU, where more intervals than fit fast memory cost more than they bring; forces are then within 1e-5 of the
+   * network's.
    */
   tolerance?: number;
   /** Units of the model's own energies and lengths. Default eV and Å. */
@@ -76,7 +79,6 @@ export interface SchnetOptions {
   provenance?: string;
 }
 
-const defaultTolerance = 3e-6;
 export const operandNames: readonly SchnetOperands[] = [
   'float32',
   'tf32',
@@ -142,7 +144,7 @@ export function checkOptions(options: SchnetOptions): FullSchnetOptions {
       "can be false only with pipeline 'baseline' or 'flash'",
       reference ? 'reference' : pipeline,
     );
-  const tolerance = options.tolerance ?? defaultTolerance;
+  const tolerance = options.tolerance ?? (backend === 'cuda' ? 1e-5 : 3e-6);
   if (!(tolerance >= 1e-12 && tolerance <= 0.1))
     invalid('schnet.tolerance', 'must be between 1e-12 and 0.1', tolerance);
   const units = options.units ?? { energy: 'eV', length: 'Å' };
@@ -179,6 +181,15 @@ function checkOperands(
       `${operands} with '${pipeline}'`,
       "on 'baseline' use techniques.weights16",
     );
+}
+
+/** Whether a GPU is asked for: by name, or by what only GPUs do. */
+export function namesGpu(options: SchnetOptions): boolean {
+  return (
+    options.backend === 'cuda' ||
+    options.device !== undefined ||
+    (options.operands !== undefined && options.operands !== 'float32' && !options.techniques?.weights16)
+  );
 }
 
 /** The fastest backend that works on this machine for these options. */

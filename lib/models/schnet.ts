@@ -15,7 +15,14 @@ import {
   type SchnetConfig,
   type TensorMap,
 } from './schnet-config.js';
-import { checkOptions, operandNames, type SchnetOptions, type SchnetPipeline } from './schnet-options.js';
+import {
+  checkOptions,
+  type FullSchnetOptions,
+  namesGpu,
+  operandNames,
+  type SchnetOptions,
+  type SchnetPipeline,
+} from './schnet-options.js';
 
 export type { SchnetOperands, SchnetOptions, SchnetPipeline, SchnetTechniques } from './schnet-options.js';
 
@@ -24,6 +31,10 @@ export interface SchnetTable {
   /** Cubic pieces over the cutoff range. */
   intervals: number;
   bytes: number;
+  /** What was asked for. */
+  tolerance: number;
+  /** What it bounds: the largest RMS error of value or slope of one block, relative. Above it where it could not be met. */
+  worstError: number;
   /** RMS error relative to the RMS value, all channels and blocks. */
   valueError: number;
   slopeError: number;
@@ -114,9 +125,9 @@ export class Schnet extends Potential {
  */
 export function schnet(config: SchnetConfig, tensors: TensorMap, options: SchnetOptions = {}): Schnet {
   const checked = checkSchnetConfig(config);
-  const full = checkOptions(options);
+  const asked = checkOptions(options);
   const flat = flattenTensors(checked, tensors);
-  const units = full.units;
+  const units = asked.units;
   const shape: NativeSchnetConfig = {
     types: checked.types,
     hidden: checked.hidden,
@@ -131,20 +142,8 @@ export function schnet(config: SchnetConfig, tensors: TensorMap, options: Schnet
     lengthUnit: lengthUnits[units.length],
     energyUnit: energyUnits[units.energy],
   };
-  const how: NativeSchnetOptions = {
-    backend: full.backend,
-    device: full.device,
-    precision: full.precision,
-    pipeline: full.pipeline,
-    radialBasis: full.techniques.radialBasis === true,
-    messagePassing: full.techniques.messagePassing === true,
-    aggregation: full.techniques.aggregation === true,
-    weights16: full.techniques.weights16 === true,
-    operands: operandNames.indexOf(full.operands),
-    envelopeGradient: full.envelopeGradient,
-    tolerance: full.tolerance,
-  };
-  const { handle, backend } = made(shape, flat, how, options.backend === undefined);
+  const { handle, full } = made(shape, flat, asked, options);
+  const { backend } = full;
   const info: PotentialInfo = {
     name: options.name ?? 'schnet',
     cutoff: checked.cutoff.upper * lengthUnits[units.length],
@@ -162,16 +161,33 @@ export function schnet(config: SchnetConfig, tensors: TensorMap, options: Schnet
 function made(
   shape: NativeSchnetConfig,
   flat: Float64Array,
-  how: NativeSchnetOptions,
-  ours: boolean,
-): { handle: NativePotential; backend: Backend } {
+  full: FullSchnetOptions,
+  options: SchnetOptions,
+): { handle: NativePotential; full: FullSchnetOptions } {
   try {
-    return { handle: native().schnet(shape, flat, how), backend: how.backend };
+    return { handle: native().schnet(shape, flat, nativeOptions(full)), full };
   } catch (error) {
     const { code } = error as MdlabError;
-    if (!ours || how.backend !== 'cuda' || (code !== 'EUNSUPPORTED' && code !== 'EINVALID')) throw error;
-    return { handle: native().schnet(shape, flat, { ...how, backend: 'cpu' }), backend: 'cpu' };
+    const ours = full.backend === 'cuda' && !namesGpu(options);
+    if (!ours || code !== 'EUNSUPPORTED') throw error;
+    return made(shape, flat, checkOptions({ ...options, backend: 'cpu' }), options);
   }
+}
+
+function nativeOptions(full: FullSchnetOptions): NativeSchnetOptions {
+  return {
+    backend: full.backend,
+    device: full.device,
+    precision: full.precision,
+    pipeline: full.pipeline,
+    radialBasis: full.techniques.radialBasis === true,
+    messagePassing: full.techniques.messagePassing === true,
+    aggregation: full.techniques.aggregation === true,
+    weights16: full.techniques.weights16 === true,
+    operands: operandNames.indexOf(full.operands),
+    envelopeGradient: full.envelopeGradient,
+    tolerance: full.tolerance,
+  };
 }
 
 function deviceName(index: number): string {

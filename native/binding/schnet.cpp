@@ -93,10 +93,12 @@ Napi::Value jsSchnetTable(const Napi::CallbackInfo& info) {
   auto out = Napi::Object::New(info.Env());
   out.Set("intervals", static_cast<double>(t->intervals));
   out.Set("bytes", t->bytes);
-  out.Set("valueError", t->valueError);
-  out.Set("slopeError", t->slopeError);
-  out.Set("maxValueError", t->maxValueError);
-  out.Set("maxSlopeError", t->maxSlopeError);
+  out.Set("tolerance", t->tolerance);
+  out.Set("worstError", t->errors.worst);
+  out.Set("valueError", t->errors.value);
+  out.Set("slopeError", t->errors.slope);
+  out.Set("maxValueError", t->errors.maxValue);
+  out.Set("maxSlopeError", t->errors.maxSlope);
   return out;
 }
 

@@ -188,8 +188,18 @@ void HermiteTable<T>::measure(const TableSource& source) {
       *s /= static_cast<double>(r.size());
     parts[p] = sums;
   });
-  Sums all;
-  for (const Sums& s : parts) {
+  const auto ratio = [](double a, double b) { return b > 0 ? a / b : 0.0; };
+  Sums all, own;
+  double worst = 0;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const Sums& s = parts[p];
+    if (p % TableGrid::segments == 0) own = {};
+    own.value += s.value;
+    own.slope += s.slope;
+    own.ownValue += s.ownValue;
+    own.ownSlope += s.ownSlope;
+    if ((p + 1) % TableGrid::segments == 0)
+      worst = std::max({worst, ratio(own.value, own.ownValue), ratio(own.slope, own.ownSlope)});
     all.value += s.value;
     all.slope += s.slope;
     all.ownValue += s.ownValue;
@@ -199,9 +209,9 @@ void HermiteTable<T>::measure(const TableSource& source) {
     all.mostValue = std::max(all.mostValue, s.mostValue);
     all.mostSlope = std::max(all.mostSlope, s.mostSlope);
   }
-  const auto ratio = [](double a, double b) { return b > 0 ? a / b : 0.0; };
   errors_ = {std::sqrt(ratio(all.value, all.ownValue)), std::sqrt(ratio(all.slope, all.ownSlope)),
-             ratio(all.maxValue, all.mostValue), ratio(all.maxSlope, all.mostSlope)};
+             ratio(all.maxValue, all.mostValue), ratio(all.maxSlope, all.mostSlope),
+             std::sqrt(worst)};
 }
 
 template class HermiteTable<float>;

@@ -57,6 +57,7 @@ using TableSource =
 // relative to the RMS and largest value (slope).
 struct TableErrors {
   double value = 0, slope = 0, maxValue = 0, maxSlope = 0;
+  double worst = 0;  // the largest RMS error, of value or slope, of one function: what is bounded
 };
 
 template <class T>

@@ -171,7 +171,7 @@ SplineTable::SplineTable(int functions, int channels, double lower, double upper
   const auto ratio = [](double a, double b) { return b > 0 ? a / b : 0.0; };
   errors_ = {std::sqrt(ratio(all.value[0], all.ownValue[0])),
              std::sqrt(ratio(all.slope[0], all.ownSlope[0])), ratio(all.maxValue, all.mostValue),
-             ratio(all.maxSlope, all.mostSlope)};
+             ratio(all.maxSlope, all.mostSlope), error};
 }
 
 }  // namespace mdlab

@@ -27,7 +27,8 @@ const combinations: SchnetOptions[] = Array.from({ length: 8 }, (_, bits) => ({
   pipeline: 'baseline',
   techniques: Object.fromEntries(techniques.map((name, k) => [name, (bits & (1 << k)) !== 0])),
 }));
-const table: SchnetOptions = { backend: 'cuda', pipeline: 'table' };
+// Finer than the default, so that what is left is rounding.
+const table: SchnetOptions = { backend: 'cuda', pipeline: 'table', tolerance: 3e-6 };
 const flash: SchnetOptions = { backend: 'cuda', pipeline: 'flash' };
 const ways = [...combinations, flash, table];
 /** Scatter-add by atomics: the order of sums, hence the last bits, differ from run to run. */
@@ -220,6 +221,29 @@ onCuda('the model says where it computes, what its stages took and what it holds
   assert.is(exact.backend, 'reference');
   assert.is(randomSchnet({}, { precision: 'float64' }).backend, 'cpu');
   assert.is(randomSchnet({}, { device: usableGpu()!.name }).info.device, 0);
+});
+
+onCuda(
+  'a model that no GPU holds goes to the CPU, unless a GPU was asked for; a wrong one is refused',
+  () => {
+    const deep = { ...smallConfigs['gaussian tanh']!, head: [8, 8, 8, 8, 8, 8, 8] };
+    assert.is(randomSchnet(deep).backend, 'cpu');
+    assert.is(randomSchnet(deep).table!.tolerance, 3e-6);
+    for (const options of [{ backend: 'cuda' }, { device: 0 }] as const)
+      assert.match(
+        code(() => randomSchnet(deep, options)),
+        /EUNSUPPORTED schnet: on a GPU .* at most 6 hidden layers, received 7/,
+      );
+  },
+);
+
+onCuda('a table on a GPU is made to 1e-5 unless told, and says where it could not be', () => {
+  const fine = randomSchnet(smallConfigs['gaussian tanh']!).table!;
+  assert.is(fine.tolerance, 1e-5);
+  assert.ok(fine.worstError <= 1e-5, `${fine.worstError}`);
+  const coarse = randomSchnet({}, { backend: 'cuda', tolerance: 1e-9 }).table!;
+  assert.is(coarse.tolerance, 1e-9);
+  assert.ok(coarse.worstError > 1e-9 && coarse.intervals > 500, `${coarse.worstError}`);
 });
 
 onCuda('16-bit weights and activations cost about three digits', () => {

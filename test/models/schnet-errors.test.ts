@@ -109,6 +109,8 @@ test('the table meets its tolerance, says what it reached, and forces follow it'
     const model = randomSchnet(config, { precision: 'float64', tolerance });
     const t = model.table!;
     assert.ok(t.valueError <= tolerance && t.slopeError <= tolerance, `${tolerance} ${t.slopeError}`);
+    assert.is(t.tolerance, tolerance);
+    assert.ok(t.worstError >= t.slopeError && t.worstError < 1.01 * tolerance, `${t.worstError}`);
     assert.ok(t.slopeError > tolerance / 100 && t.maxSlopeError >= t.slopeError / 100);
     assert.ok(t.intervals > intervals, 'more intervals for less error');
     intervals = t.intervals;
@@ -116,6 +118,9 @@ test('the table meets its tolerance, says what it reached, and forces follow it'
     assert.ok(error < 10 * tolerance && error > tolerance / 1000, `force error ${error} at ${tolerance}`);
   }
   assert.is(randomSchnet(config, { pipeline: 'flash' }).table, null);
+  // Single precision ends before this.
+  const beyond = randomSchnet(config, { precision: 'float32', tolerance: 1e-10 }).table!;
+  assert.ok(beyond.worstError > 1e-10 && beyond.worstError < 1e-6, `${beyond.worstError}`);
 });
 
 test('estimated bytes are those allocated', () => {

@@ -49,10 +49,8 @@ FilterTables::FilterTables(cuda::Device& device, const SchnetConfig& config,
                        [&](int block, const double* r, int n, double* value, double* slope) {
                          sample(filters[block], config.lengthUnit, channels_, r, n, value, slope);
                        });
-  const TableErrors& e = table_.errors();
-  report_ = {grid().intervals, sizeof(float) * 1.0 * rows() * features_ * blocks_,
-             e.value,          e.slope,
-             e.maxValue,       e.maxSlope};
+  report_ = {grid().intervals, sizeof(float) * 1.0 * rows() * features_ * blocks_, tolerance,
+             table_.errors()};
 }
 
 int FilterTables::channelsPerLane(std::size_t other) const {

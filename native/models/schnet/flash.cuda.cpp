@@ -64,9 +64,10 @@ class FusedOnDevice final : public InteractionOnDevice {
         filters_(config, parameters, options),
         edges_(config_) {
     if (filters_.filterStride() > largestWidth || filters_.basisStride() > largestWidth)
-      invalid("schnet.pipeline: 'flash' on a GPU takes up to " + std::to_string(largestWidth) +
-              " filters and basis functions, received " + std::to_string(config.filters) + " and " +
-              std::to_string(config.basis.count()) + "; use 'table'");
+      throw Error("EUNSUPPORTED",
+                  "schnet.pipeline: 'flash' on a GPU takes up to " + std::to_string(largestWidth) +
+                      " filters and basis functions, received " + std::to_string(config.filters) +
+                      " and " + std::to_string(config.basis.count()) + "; use 'table'");
   }
 
   bool needsList(const DeviceBatch&) const override { return true; }

@@ -6,6 +6,7 @@
 
 #include "models/potential.h"
 #include "nn/activation.h"
+#include "nn/hermite-table.h"
 #include "nn/radial-basis.h"
 
 // SchNet (Schütt et al., J. Chem. Phys. 148, 241722 (2018)) as CGSchNet uses it (Husic et al.
@@ -101,8 +102,8 @@ struct StageTime {
 struct TableReport {
   std::int64_t intervals = 0;
   double bytes = 0;
-  double valueError = 0, slopeError = 0;        // RMS over channels and distances, relative
-  double maxValueError = 0, maxSlopeError = 0;  // largest, relative to the largest value
+  double tolerance = 0;  // asked for
+  TableErrors errors;    // reached
 };
 
 // What a SchNet on any backend tells of itself.

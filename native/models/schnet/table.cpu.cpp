@@ -27,8 +27,8 @@ class Table final : public Interaction<T> {
                              [&](int block, const double* r, int n, double* value, double* slope) {
                                sample(filters[block], config.filters, r, n, value, slope);
                              });
-    const TableErrors& e = table_.errors();
-    report_ = {table_.grid().intervals(), table_.bytes(), e.value, e.slope, e.maxValue, e.maxSlope};
+    report_ = {table_.grid().intervals(), table_.bytes(), context.options.tolerance,
+               table_.errors()};
   }
 
   const TableReport* table() const override { return &report_; }

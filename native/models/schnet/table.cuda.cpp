@@ -31,10 +31,11 @@ class ListTable final : public InteractionOnDevice {
   explicit ListTable(FilterTables& tables)
       : tables_(tables), perLane_(tables.channelsPerLane(mostWarps * 32 * sizeof(float))) {
     if (perLane_ == 0)
-      invalid("schnet: a filter table of " + std::to_string(tables.grid().intervals) +
-              " intervals must fit the GPU's shared memory of " +
-              std::to_string(tables.device().info().sharedPerBlock) +
-              " bytes; raise the tolerance");
+      throw Error("EUNSUPPORTED", "schnet: a filter table of " +
+                                      std::to_string(tables.grid().intervals) +
+                                      " intervals must fit the GPU's shared memory of " +
+                                      std::to_string(tables.device().info().sharedPerBlock) +
+                                      " bytes; raise the tolerance");
   }
 
   bool needsList(const DeviceBatch&) const override { return true; }
