@@ -1,7 +1,8 @@
 /** The compiler in a thread of its own: loading TypeScript and checking a cell take long, and sockets and outputs must not wait. */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { Compilation, Compiler, CompletionReply } from './compiler.js';
+import type { Compilation, Compiler } from './compiler.js';
 import type { CompletenessReply } from './completeness.js';
+import type { CompletionReply } from './completion.js';
 
 type Method = 'compile' | 'withoutUnset' | 'complete' | 'inspect' | 'isComplete';
 

@@ -2,6 +2,7 @@
 import ts from 'typescript';
 import { frame } from './code-frame.js';
 import { type CompletenessReply, isComplete } from './completeness.js';
+import { type CompletionReply, complete, inspect } from './completion.js';
 import { valueNames, withoutUnset } from './declarations.js';
 import { type LineMap, shiftMap, splitInlineMap } from './source-map.js';
 import { addCancelPoints, type CellImport, importOf, parse, transformCell } from './transform.js';
@@ -38,13 +39,6 @@ export interface CompileFailure {
 }
 
 export type Compilation = { cell: CompiledCell } | { failure: CompileFailure };
-
-export interface CompletionReply {
-  matches: { text: string; type: string }[];
-  /** UTF-16 offsets of what the match replaces. */
-  start: number;
-  end: number;
-}
 
 export class Compiler {
   private readonly converter: Converter;
@@ -88,19 +82,12 @@ export class Compiler {
 
   /** @param position UTF-16 offset */
   complete(declarations: string, code: string, position: number): CompletionReply {
-    const r = this.converter.complete(declarations, code, position);
-    const kinds = new Map(r.original?.entries.map((e) => [e.name, e.kind as string]));
-    const matches = [...new Set(r.candidates)].map((text) => ({ text, type: kinds.get(text) ?? '' }));
-    return { matches, start: r.start, end: r.end };
+    return complete(this.converter.view(declarations, code), position);
   }
 
   /** Signature and documentation of what stands at a UTF-16 offset, or of the call around it. */
   inspect(declarations: string, code: string, position: number): string | undefined {
-    for (const at of inspectable(code, position)) {
-      const info = this.converter.inspect(declarations, code, at);
-      if (info?.displayParts?.length) return describe(info);
-    }
-    return undefined;
+    return inspect(this.converter.view(declarations, code), position);
   }
 
   isComplete(code: string): CompletenessReply {
@@ -189,27 +176,4 @@ function failureOf(diagnostics: Diagnostic[], source: string, label: string): Co
   });
   const evalue = shown[0]!.messageText;
   return { ename: 'TypeScriptError', evalue, traceback: [`TypeScriptError: ${evalue}`, ...traceback] };
-}
-
-/** Places worth looking at, best first: the cursor, just before it, and the function whose arguments it stands in. */
-function inspectable(code: string, position: number): number[] {
-  const places = [position, position - 1].filter((p) => p >= 0 && /[\w$\u0080-\uffff]/.test(code[p] ?? ''));
-  const file = ts.createSourceFile('cell.ts', code, ts.ScriptTarget.ESNext, true, ts.ScriptKind.TS);
-  const callees: number[] = [];
-  const at = code.slice(0, position).trimEnd().length;
-  (function visit(node: ts.Node): void {
-    if (node.pos > at || node.end < at) return;
-    if ((ts.isCallExpression(node) || ts.isNewExpression(node)) && node.expression.end <= at)
-      callees.unshift(node.expression.end - 1);
-    ts.forEachChild(node, visit);
-  })(file);
-  return [...places, ...callees];
-}
-
-/** Signature first, then the documentation and its tags. */
-function describe(info: ts.QuickInfo): string {
-  const text = (parts: readonly { text: string }[] | undefined): string =>
-    (parts ?? []).map((p) => p.text).join('');
-  const tags = (info.tags ?? []).map((t) => `@${t.name} ${text(t.text)}`.trim());
-  return [text(info.displayParts), text(info.documentation), tags.join('\n')].filter(Boolean).join('\n\n');
 }

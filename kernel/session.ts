@@ -1,8 +1,8 @@
 /** One notebook session, without sockets: a queue of cells, the compiler, the executor. The server and the runner both use it. */
 
-import type { CompletionReply } from './compiler.js';
 import { CompilerThread } from './compiler-thread.js';
 import type { CompletenessReply } from './completeness.js';
+import type { CompletionReply } from './completion.js';
 import { ExecutorProcess } from './executor-process.js';
 import type { CellError, MimeBundle, Output } from './wire.js';
 

@@ -1,6 +1,6 @@
 /**
- * The only file that knows tslab: its converter (cell-to-cell declarations, type check, last expression, completion, hover) runs
- * on our pinned TypeScript. tslab asks for a fork of TypeScript with a few more exports; a plain object with all of ours and
+ * The only file that knows tslab: its converter (cell-to-cell declarations, type check, last expression) runs on our pinned
+ * TypeScript. tslab asks for a fork of TypeScript with a few more exports; a plain object with all of ours and
  * those few stands in for it. Its CommonJS output, its Proxy-era rewriting of names and its server are not used.
  */
 import Module, { createRequire } from 'node:module';
@@ -36,18 +36,19 @@ export interface Converted {
   sideOutputs?: { path: string; data: string }[];
 }
 
-export interface Completions {
-  start: number;
-  end: number;
-  candidates: string[];
-  original?: ts.CompletionInfo;
+/** A cell in the program it would run in, for questions about it. */
+export interface CellView {
+  program: ts.Program;
+  file: ts.SourceFile;
+  /** Where the cell's text begins in the file. */
+  offset: number;
 }
 
-/** What tslab's converter offers, as far as it is used. Positions are UTF-16 offsets. */
+/** What tslab's converter offers, as far as it is used. */
 export interface Converter {
   convert(declarations: string, code: string): Converted;
-  complete(declarations: string, code: string, position: number): Completions;
-  inspect(declarations: string, code: string, position: number): ts.QuickInfo | undefined;
+  /** The cell as it stands, without checking it. */
+  view(declarations: string, code: string): CellView;
   close(): void;
 }
 
@@ -67,12 +68,22 @@ export function createConverter(folder: string): Converter {
       if (converted.declOutput !== undefined) converted.declOutput = nestedVars + converted.declOutput;
       return converted;
     },
+    view(declarations, code) {
+      converter.complete(declarations, code, 0);
+      const { program, file } = asked!;
+      return { program, file, offset: file.text.length - code.length };
+    },
   };
 }
 
 interface Tslab {
-  createConverter(options: { isJS: boolean; isBrowser: boolean }): Converter;
+  createConverter(options: { isJS: boolean; isBrowser: boolean }): Pick<Converter, 'convert' | 'close'> & {
+    complete(declarations: string, code: string, position: number): unknown;
+  };
 }
+
+/** What tslab last asked completions for: its way to the program, whose answers are made elsewhere. */
+let asked: Omit<CellView, 'offset'> | undefined;
 
 /** The folder of the converter being created; tslab asks `sys` for it once. */
 const current = { folder: process.cwd() };
@@ -93,18 +104,7 @@ function loadTslab(): Tslab {
 
 /** Members of TypeScript that exist at run time and are not in its declarations. */
 type Internals = typeof ts & {
-  Completions: { getCompletionsAtPosition(...args: unknown[]): unknown };
-  SymbolDisplay: {
-    getSymbolDisplayPartsDocumentationAndSymbolKind(...args: unknown[]): {
-      displayParts: ts.SymbolDisplayPart[];
-      documentation: ts.SymbolDisplayPart[];
-      tags?: ts.JSDocTagInfo[];
-    };
-  };
-  getTouchingPropertyName(file: ts.SourceFile, position: number): ts.Node;
-  getContainerNode(node: ts.Node): ts.Node | undefined;
-  createTextSpanFromNode(node: ts.Node, file: ts.SourceFile): ts.TextSpan;
-  typeToDisplayParts(checker: ts.TypeChecker, type: ts.Type, at?: ts.Node): ts.SymbolDisplayPart[];
+  Completions: object;
   sortAndDeduplicateDiagnostics(d: readonly ts.Diagnostic[]): readonly ts.Diagnostic[];
 };
 const internals = ts as Internals;
@@ -129,16 +129,17 @@ function standIn(): object {
     transpileModule: (text: string) => ({ outputText: text }),
     getDefaultTypeRoots: () => [],
     getPreEmitDiagnosticsOfFiles: diagnosticsOf,
-    getQuickInfoAtPosition: quickInfo,
     Completions: {
       ...internals.Completions,
-      getCompletionsAtPositionForTslab: (_host: object, program: ts.Program, ...rest: unknown[]) =>
-        internals.Completions.getCompletionsAtPosition(
-          completionHost(program),
-          program,
-          ...rest.slice(0, 7),
-          undefined,
-        ),
+      getCompletionsAtPositionForTslab: (
+        _host: object,
+        program: ts.Program,
+        _log: object,
+        file: ts.SourceFile,
+      ) => {
+        asked = { program, file };
+        return undefined;
+      },
     },
   };
 }
@@ -241,43 +242,4 @@ function declareNestedVars(checker: ts.TypeChecker, file: ts.SourceFile): string
     out += `declare var ${name}: ${checker.typeToString(type, file, ts.TypeFormatFlags.NoTruncation)};\n`;
   }
   return out;
-}
-
-/** What TypeScript's completion asks of an editor. */
-function completionHost(program: ts.Program): object {
-  return {
-    ...ts.sys,
-    getCompilationSettings: () => program.getCompilerOptions(),
-    getCurrentDirectory: () => program.getCurrentDirectory(),
-    getNewLine: () => '\n',
-    useCaseSensitiveFileNames: () => true,
-    getScriptFileNames: () => program.getRootFileNames(),
-    getGlobalTypingsCacheLocation: () => undefined,
-  };
-}
-
-function quickInfo(
-  file: ts.SourceFile,
-  checker: ts.TypeChecker,
-  token: ts.CancellationToken,
-  position: number,
-): ts.QuickInfo | undefined {
-  const touched = internals.getTouchingPropertyName(file, position);
-  if (touched === file) return undefined;
-  const isNew = ts.isNewExpression(touched.parent) && touched.pos === touched.parent.pos;
-  const node = isNew ? (touched.parent as ts.NewExpression).expression : touched;
-  const container = internals.getContainerNode(node);
-  const textSpan = internals.createTextSpanFromNode(node, file);
-  const base = { kind: ts.ScriptElementKind.unknown, kindModifiers: '', textSpan };
-  const symbol = checker.getSymbolAtLocation(node);
-  if (!symbol) {
-    if (!ts.isIdentifier(node) && !ts.isPropertyAccessExpression(node)) return undefined;
-    const type = checker.getTypeAtLocation(node);
-    if (type.flags & ts.TypeFlags.Any) return undefined;
-    return { ...base, displayParts: internals.typeToDisplayParts(checker, type, container) };
-  }
-  const { displayParts, documentation, tags } = checker.runWithCancellationToken(token, (c) =>
-    internals.SymbolDisplay.getSymbolDisplayPartsDocumentationAndSymbolKind(c, symbol, file, container, node),
-  );
-  return { ...base, displayParts, documentation, tags };
 }
