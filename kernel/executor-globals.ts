@@ -16,7 +16,12 @@ interface Caller {
   track(shown: Promise<void>): void;
 }
 
-export function installGlobals(emit: (output: Output) => void, caller: () => Caller | undefined): void {
+/** @param more functions made elsewhere, by name */
+export function installGlobals(
+  emit: (output: Output) => void,
+  caller: () => Caller | undefined,
+  more: object,
+): void {
   const send = (value: unknown, raw: boolean, id: string, update: boolean): void => {
     const type = update ? 'update_display_data' : 'display_data';
     const put = (data: MimeBundle): void => {
@@ -63,5 +68,6 @@ export function installGlobals(emit: (output: Output) => void, caller: () => Cal
     html: tag('text/html'),
     svg: tag('image/svg+xml'),
     [progressSink]: progress,
+    ...more,
   });
 }

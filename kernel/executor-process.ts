@@ -4,12 +4,16 @@ import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { fileURLToPath } from 'node:url';
 import {
+  type Answer,
   type CellError,
+  type CommMessage,
   EventReader,
+  type ExecutorCommand,
   type ExecutorEvent,
   endMarker,
   type MimeBundle,
   type Output,
+  type Question,
   type RunCommand,
 } from './wire.js';
 
@@ -36,6 +40,7 @@ const drain = 300;
 export class ExecutorProcess {
   private child: ChildProcess;
   private running: Running | undefined;
+  private readonly deliveries = new Map<number, () => void>();
   private last = 0;
   private forced = false;
   private closed = false;
@@ -49,6 +54,7 @@ export class ExecutorProcess {
   constructor(
     private readonly folder: string,
     private readonly onOutput: (run: number, output: Output) => void,
+    private readonly onQuestion: (run: number, ask: Question) => Promise<Answer>,
   ) {
     this.child = this.start();
   }
@@ -59,10 +65,25 @@ export class ExecutorProcess {
     return new Promise((resolve) => {
       this.running = { run: command.run, resolve, open: new Set(['stdout', 'stderr']) };
       this.last = command.run;
-      this.child.send(command, (e) => {
+      this.child.send({ type: 'run', ...command } satisfies ExecutorCommand, (e) => {
         if (e && this.running?.run === command.run && !this.child.connected) this.child.kill('SIGKILL');
       });
     });
+  }
+
+  /** Hands over a comm's message; resolves when it has been handled, or never can be. Outputs of it alone come as those of run `-delivery`. */
+  deliver(delivery: number, message: CommMessage): Promise<void> {
+    return new Promise((resolve) => {
+      this.deliveries.set(delivery, resolve);
+      this.child.send({ type: 'comm', delivery, message } satisfies ExecutorCommand, (e) => {
+        if (e) this.handled(delivery);
+      });
+    });
+  }
+
+  private handled(delivery: number): void {
+    this.deliveries.get(delivery)?.();
+    this.deliveries.delete(delivery);
   }
 
   /** Asks a run to stop. */
@@ -97,6 +118,8 @@ export class ExecutorProcess {
     const child = fork(executorFile, [], {
       cwd: this.folder,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'ipc'],
+      // Buffers go as they are.
+      serialization: 'advanced',
       execArgv: ['--experimental-import-meta-resolve'],
       // A group of its own: a terminal's Ctrl-C is for the parent, and what the user's code starts can be ended with it.
       detached: true,
@@ -149,11 +172,18 @@ export class ExecutorProcess {
     if (child !== this.child) return;
     if (event.type === 'ready') this.ready = true;
     else if (event.type === 'output') this.onOutput(event.run, event.output);
+    else if (event.type === 'handled') this.handled(event.delivery);
+    else if (event.type === 'question') void this.asked(child, event.run, event.question, event.ask);
     else if (event.type === 'done' && this.running?.run === event.run) {
       const { error, result, completed } = event;
       this.running.done = { error, result, completed };
       this.finishWhenComplete();
     }
+  }
+
+  private async asked(child: ChildProcess, run: number, question: number, ask: Question): Promise<void> {
+    const answer = await this.onQuestion(run, ask);
+    if (child.connected) child.send({ type: 'input', question, answer } satisfies ExecutorCommand, () => {});
   }
 
   private ended(stream: string): void {
@@ -172,6 +202,7 @@ export class ExecutorProcess {
   private exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
     if (child !== this.child || this.closed) return;
     kill(child); // what it started and left behind
+    for (const delivery of this.deliveries.keys()) this.handled(delivery);
     const running = this.running;
     const error = this.forced
       ? interrupted()
@@ -183,12 +214,12 @@ export class ExecutorProcess {
     if (this.ready || this.forced) this.child = this.start();
     else this.failed = error;
     this.forced = false;
+    this.onLost?.(error, running !== undefined);
     if (running) running.resolve({ error, completed: 0, lost: true });
-    else this.onLost?.(error);
   }
 
-  /** Set by the owner: the process died while no cell ran. */
-  onLost: ((error: CellError) => void) | undefined;
+  /** Set by the owner: the process died, perhaps with a cell that says so itself. */
+  onLost: ((error: CellError, told: boolean) => void) | undefined;
 }
 
 function kill(child: ChildProcess): void {

@@ -8,14 +8,19 @@ import { inspect } from 'node:util';
 import vm from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { addonPath, native } from '../lib/native.js';
+import { Comms } from './comm.js';
 import { bundle } from './display.js';
 import { installGlobals } from './executor-globals.js';
+import { Inputs } from './input.js';
 import { Modules, pick, type Waited } from './modules.js';
+import { captureStreams } from './streams.js';
 import { describeError, installStackTraces, registerSource } from './traces.js';
 import {
   type CellError,
+  type ExecutorCommand,
   type ExecutorEvent,
   endMarker,
+  handlersRun,
   type MimeBundle,
   type Output,
   type RunCommand,
@@ -95,7 +100,7 @@ class Cell {
     });
     if (this.interrupted) interruptedAt = Date.now();
     this.interrupted = false;
-    Atomics.store(shared, slot.stop, 0);
+    if (this === current || !current) Atomics.store(shared, slot.stop, 0);
   }
 
   interrupt(): void {
@@ -144,6 +149,8 @@ let current: Cell | undefined;
 let last = 0;
 /** When a cell was last stopped. */
 let interruptedAt = 0;
+/** Handlers of comms at work. */
+const handlers = new Set<Cell>();
 
 const runtime = {
   stop: shared,
@@ -198,23 +205,6 @@ function emit(output: Output): void {
   sendEvent({ type: 'output', run, output });
 }
 
-function captureStreams(): void {
-  for (const name of ['stdout', 'stderr'] as const) {
-    const write = (
-      chunk: string | Uint8Array,
-      encoding?: BufferEncoding | (() => void),
-      done?: () => void,
-    ): boolean => {
-      const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-      if (text) emit({ type: 'stream', name, text });
-      const callback = typeof encoding === 'function' ? encoding : done;
-      if (callback) process.nextTick(callback);
-      return true;
-    };
-    process[name].write = write as typeof process.stdout.write;
-  }
-}
-
 /** The cell's synchronous part runs inside this script, because only a script can be broken by SIGINT. */
 const entry = new vm.Script('globalThis[Symbol.for("mdlab.entry")]()', { filename: 'mdlab-kernel-entry' });
 
@@ -250,6 +240,53 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
   return shown && Object.keys(shown).length ? shown : undefined;
 }
 
+const comms = new Comms({
+  send: (message, delivery) => {
+    if (delivery === undefined) emit(message);
+    else sendEvent({ type: 'output', run: -delivery, output: message });
+  },
+  scope: () => {
+    const owner = context.getStore() ?? current;
+    return (work) => handle(new Cell(owner?.id ?? last, owner?.place), work);
+  },
+});
+const inputs = new Inputs((question, ask) => {
+  sendEvent({ type: 'question', run: (context.getStore() ?? current)?.id ?? last, question, ask });
+});
+
+/** Runs a comm's handler as part of the cell that made the comm. It can be interrupted like a cell. */
+async function handle(cell: Cell, work: () => unknown): Promise<void> {
+  if (!current && !handlers.size) {
+    clearCancel();
+    Atomics.store(shared, slot.stop, 0);
+    Atomics.store(shared, slot.running, handlersRun);
+  }
+  handlers.add(cell);
+  await context.run(cell, async () => {
+    try {
+      await cell.end(runBreakable(work));
+      await cell.settled();
+    } catch (e) {
+      const { traceback } = errorOf(e, cell);
+      emit({ type: 'stream', name: 'stderr', text: `${traceback.join('\n')}\n` });
+    }
+  });
+  handlers.delete(cell);
+  if (!current && !handlers.size) {
+    Atomics.store(shared, slot.running, 0);
+    if (Atomics.exchange(shared, slot.stop, 0)) interruptedAt = Date.now();
+  }
+}
+
+function obey(command: ExecutorCommand): void {
+  if (command.type === 'run') void runCell(command);
+  else if (command.type === 'input') inputs.answer(command.question, command.answer);
+  else {
+    const { delivery, message } = command;
+    void comms.deliver(delivery, message).finally(() => sendEvent({ type: 'handled', delivery }));
+  }
+}
+
 async function runCell(command: RunCommand): Promise<void> {
   const cell = new Cell(command.run, command.place);
   const done: ExecutorEvent & { type: 'done' } = { type: 'done', run: cell.id, completed: 0 };
@@ -268,7 +305,7 @@ async function runCell(command: RunCommand): Promise<void> {
     done.error = errorOf(thrown, cell);
   }
   done.completed = cell.completed;
-  Atomics.store(shared, slot.running, 0);
+  Atomics.store(shared, slot.running, handlers.size ? handlersRun : 0);
   if (Atomics.exchange(shared, slot.stop, 0)) interruptedAt = Date.now();
   current = undefined;
   sendEvent(done);
@@ -322,7 +359,7 @@ function addDisposeSymbols(): void {
 function start(): void {
   addDisposeSymbols();
   installStackTraces();
-  captureStreams();
+  captureStreams(emit);
   addon = findAddon();
   const watchdog = new Worker(new URL('./watchdog.js', import.meta.url), {
     workerData: { shared, addon },
@@ -331,9 +368,12 @@ function start(): void {
   });
   watchdog.on('message', (run: number) => {
     if (current?.id === run) current.interrupt();
+    else if (run === handlersRun) for (const cell of handlers) cell.interrupt();
   });
   watchdog.unref();
-  installGlobals(emit, () => context.getStore() ?? current);
+  const { openComm, registerCommTarget } = comms;
+  const { input } = inputs;
+  installGlobals(emit, () => context.getStore() ?? current, { openComm, registerCommTarget, input });
   process.on('SIGINT', () => {});
   process.on('uncaughtException', (e) => report('', e));
   process.on('unhandledRejection', (e) => report('Unhandled rejection: ', e));
@@ -341,7 +381,7 @@ function start(): void {
   process.on('warning', (w) => {
     if (w.name !== 'ExperimentalWarning') report('', w);
   });
-  process.on('message', (command: RunCommand) => void runCell(command));
+  process.on('message', obey);
   sendEvent({ type: 'ready' });
   // The first cell of most notebooks imports it.
   setImmediate(() => void modules.load({ specifier: 'mdlab' }).catch(() => {}));

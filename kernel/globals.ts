@@ -23,6 +23,40 @@ export interface DisplayOptions {
   raw?: boolean;
 }
 
+/** What travels in a comm beside its buffers: anything JSON can say. */
+export type CommData = Record<string, unknown>;
+
+export interface CommOptions {
+  metadata?: Record<string, unknown>;
+  /** Bytes that travel as they are. */
+  buffers?: (ArrayBufferView | ArrayBufferLike)[];
+}
+
+/** A message from the front end. */
+export interface CommEvent {
+  readonly data: CommData;
+  readonly metadata: Record<string, unknown>;
+  readonly buffers: readonly Uint8Array[];
+}
+
+/** A channel to code in the front end. What its handlers print or show goes to the cell that made it. */
+export interface Comm {
+  readonly id: string;
+  readonly target: string;
+  /** @throws EINVALID when closed */
+  send(data?: CommData, options?: CommOptions): void;
+  close(data?: CommData, options?: CommOptions): void;
+  /** The next message is handled when the promise of this handler, if it gives one, has settled. */
+  onMessage(handler: (event: CommEvent) => unknown): void;
+  /** Called when the front end closes it. */
+  onClose(handler: (event: CommEvent) => unknown): void;
+}
+
+export interface InputOptions {
+  /** Do not show what is typed. */
+  password?: boolean;
+}
+
 declare global {
   /**
    * Shows a value below the cell: tables, figures, structures, anything with `Symbol.for('Jupyter.display')`, else as text.
@@ -41,4 +75,17 @@ declare global {
   function html(strings: TemplateStringsArray, ...values: unknown[]): RichText;
   /** An SVG picture. @example svg`<svg …>…</svg>` */
   function svg(strings: TemplateStringsArray, ...values: unknown[]): RichText;
+  /**
+   * Asks the person at the notebook.
+   * @throws EUNSUPPORTED where there is nobody to ask: in `mdlab run`, or a front end that takes no input
+   * @example const name = await input('Name: '); const key = await input('Key: ', { password: true });
+   */
+  function input(prompt?: string, options?: InputOptions): Promise<string>;
+  /**
+   * Opens a channel to what the front end has registered under `target`. Messages are handled between cells, and while a cell awaits.
+   * @example const comm = openComm('my.target', { a: 1 }); comm.onMessage(({ data }) => console.log(data));
+   */
+  function openComm(target: string, data?: CommData, options?: CommOptions): Comm;
+  /** Answers channels that the front end opens: `handler` gets each with the message that opened it. */
+  function registerCommTarget(name: string, handler: (comm: Comm, event: CommEvent) => unknown): void;
 }

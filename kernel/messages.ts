@@ -28,7 +28,7 @@ export interface Outgoing {
   parent?: Partial<Header>;
   identities?: readonly (Buffer | string)[];
   metadata?: object;
-  buffers?: readonly Buffer[];
+  buffers?: readonly Uint8Array[];
 }
 
 const delimiter = Buffer.from('<IDS|MSG>');
@@ -50,7 +50,7 @@ export class Codec {
     this.sign([]);
   }
 
-  encode(m: Outgoing): (Buffer | string)[] {
+  encode(m: Outgoing): (Uint8Array | string)[] {
     const header: Header = {
       msg_id: randomUUID(),
       session: this.session,

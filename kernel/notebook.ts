@@ -129,6 +129,7 @@ export class OutputCollector {
   private readonly clearNext = new Set<NotebookCell>();
 
   add(cell: NotebookCell, output: Output): void {
+    if ('comm' in output) return; // there is no front end at the other end
     if (output.type === 'clear_output') {
       if (output.wait) this.clearNext.add(cell);
       else cell.outputs = [];

@@ -1,19 +1,19 @@
 /** Lossless sending. A zeromq.js socket takes one message at a time and throws away what comes meanwhile: so each has a queue. */
-import type { Codec, Header } from './messages.js';
+import type { Codec, Header, Outgoing } from './messages.js';
 import type { Output } from './wire.js';
 
 interface Writable {
-  send(frames: (Buffer | string)[]): Promise<void>;
+  send(frames: (Uint8Array | string)[]): Promise<void>;
 }
 
 /** Messages of one socket, sent one after another in the order given. */
 export class Outbox {
-  private queue: (Buffer | string)[][] = [];
+  private queue: (Uint8Array | string)[][] = [];
   private sending: Promise<void> | undefined;
 
   constructor(private readonly socket: Writable) {}
 
-  send(frames: (Buffer | string)[]): void {
+  send(frames: (Uint8Array | string)[]): void {
     this.queue.push(frames);
     this.sending ??= this.drain();
   }
@@ -73,16 +73,19 @@ export class Broadcast {
     type: string,
     content: object,
     parent: Partial<Header>,
-    identities: readonly (Buffer | string)[] = [],
+    more: Pick<Outgoing, 'identities' | 'metadata' | 'buffers'> = {},
   ): void {
     this.flush();
-    this.outbox.send(this.codec.encode({ type, content, parent, identities }));
+    this.outbox.send(this.codec.encode({ type, content, parent, ...more }));
   }
 
   output(output: Output, parent: Header): void {
     if (output.type === 'stream') this.stream(output.name, this.limited(output.text, parent), parent);
     else if (output.type === 'clear_output') this.send('clear_output', { wait: output.wait }, parent);
-    else {
+    else if ('comm' in output) {
+      const { type, comm: comm_id, target: target_name, data, metadata, buffers } = output;
+      this.send(type, { comm_id, target_name, data }, parent, { metadata, buffers });
+    } else {
       const { data, metadata, id } = output;
       this.send(output.type, { data, metadata, transient: id ? { display_id: id } : {} }, parent);
     }

@@ -11,9 +11,11 @@ import { Codec, type Header, type Message } from './messages.js';
 import { Broadcast, Outbox } from './outbox.js';
 import { type ExecuteReply, Session } from './session.js';
 import { toCodePoints, toUnits } from './text-offsets.js';
+import type { CommMessage } from './wire.js';
 
 type Channel = 'shell' | 'control';
 type Content = Record<string, unknown>;
+type CommInfoReply = { status: 'ok'; comms: Record<string, { target_name: string }> };
 type Handler = (message: Message, channel: Channel) => Promise<Content | undefined> | Content | undefined;
 
 /** The session starts with the first request after kernel_info, or this long after the sockets are open, ms. */
@@ -110,7 +112,8 @@ export class KernelServer {
       for await (const [frame] of this.sockets.iopub) {
         if (frame?.[0] !== 1) continue;
         const subscription = frame.subarray(1);
-        this.iopub.send('iopub_welcome', { subscription: subscription.toString() }, {}, [subscription]);
+        const content = { subscription: subscription.toString() };
+        this.iopub.send('iopub_welcome', content, {}, { identities: [subscription] });
       }
     } catch {
       // closed
@@ -156,20 +159,31 @@ export class KernelServer {
     inspect_request: (m) => this.inspect(m.content),
     is_complete_request: async (m) => ({ ...(await this.session.isComplete(String(m.content['code']))) }),
     history_request: (m) => ({ status: 'ok', history: this.history.find(m.content as HistoryRequest) }),
-    comm_info_request: () => ({ status: 'ok', comms: {} }),
-    comm_open: (m) => {
-      // No target is registered: the protocol asks to close what cannot be opened.
-      this.iopub.send('comm_close', { comm_id: m.content['comm_id'], data: {} }, m.header);
-      return undefined;
-    },
-    comm_msg: () => undefined,
-    comm_close: () => undefined,
+    comm_info_request: (m) => this.commInfo(m.content),
+    comm_open: (m) => this.comm(m, 'comm_open'),
+    comm_msg: (m) => this.comm(m, 'comm_msg'),
+    comm_close: (m) => this.comm(m, 'comm_close'),
     interrupt_request: () => {
       this.interrupt();
       return { status: 'ok' };
     },
     shutdown_request: (m) => ({ status: 'ok', restart: m.content['restart'] === true }),
   };
+
+  private commInfo({ target_name }: Content): CommInfoReply {
+    const comms = this.opened?.openComms(typeof target_name === 'string' ? target_name : undefined) ?? {};
+    return { status: 'ok', comms };
+  }
+
+  private async comm(
+    { content, metadata, buffers, header }: Message,
+    type: CommMessage['type'],
+  ): Promise<undefined> {
+    const { comm_id: comm, target_name: target, data } = content;
+    const message = { type, comm: String(comm), target: String(target), data: (data ?? {}) as Content };
+    await this.session.deliver({ ...message, metadata, buffers }, header);
+    return undefined;
+  }
 
   private async complete(content: Content): Promise<Content> {
     const code = String(content['code'] ?? '');

@@ -1,10 +1,19 @@
 /** One notebook session, without sockets: a queue of cells, the compiler, the executor. The server and the runner both use it. */
 
+import { CommList } from './comm-list.js';
 import { CompilerThread } from './compiler-thread.js';
 import type { CompletenessReply } from './completeness.js';
 import type { CompletionReply } from './completion.js';
 import { ExecutorProcess } from './executor-process.js';
-import type { CellError, MimeBundle, Output } from './wire.js';
+import {
+  type Answer,
+  type CellError,
+  type CommMessage,
+  handlersRun,
+  type MimeBundle,
+  type Output,
+  type Question,
+} from './wire.js';
 
 export interface ExecuteOptions {
   /** What the cell is called in messages; asked when its turn comes. Default `In[n]`, n counting the session's cells. */
@@ -41,6 +50,8 @@ interface Job<Owner> {
   run?: number;
   /** When that run was last asked to stop. */
   interruptedAt?: number;
+  /** Aborted when the job is over; made when it asks. */
+  over?: AbortController;
 }
 
 /** A cell still running this long after an interrupt is told how to end it, ms. */
@@ -53,13 +64,24 @@ const rememberedRuns = 10_000;
 /** A cell that asks about a name. */
 const question = /^\s*([\p{L}_$][\p{L}\p{N}_$.]*)\s*\?{1,2}\s*$/u;
 
+/** Asks a person on behalf of a cell. Aborted when the cell is over before there is an answer. */
+export type Ask<Owner> = (owner: Owner, question: Question, signal: AbortSignal) => Promise<Answer>;
+
+const nobody = 'there is nobody to ask: the notebook runs by itself; pass the value as a parameter';
+
 /** @typeParam Owner whatever the caller knows a cell by; outputs come with it */
 export class Session<Owner> {
   private readonly compiler: CompilerThread;
   private readonly executor: ExecutorProcess;
   private readonly queue: Job<Owner>[] = [];
   private readonly owners = new Map<number, Owner>();
+  private readonly comms = new CommList<Owner>();
   private current: Job<Owner> | undefined;
+  private deliveries = 0;
+  /** Messages of comms that are being handled. */
+  private handling = 0;
+  /** When handlers were last asked to stop. */
+  private handlersInterruptedAt: number | undefined;
   private declarations = '';
   private cells = 0;
   private runs = 0;
@@ -68,15 +90,23 @@ export class Session<Owner> {
   /**
    * @param folder the notebook's folder: working directory of cells, where their imports are looked up
    * @param onOutput every output, with the owner of the cell that caused it (also long after that cell)
+   * @param ask how cells ask a person; without, they are refused
    */
   constructor(
     readonly folder: string,
     private readonly onOutput: (owner: Owner, output: Output) => void,
+    private readonly ask?: Ask<Owner>,
   ) {
-    this.executor = new ExecutorProcess(folder, (run, output) => this.put(run, output));
+    this.executor = new ExecutorProcess(
+      folder,
+      (run, output) => this.put(run, output),
+      (run, question) => this.question(run, question),
+    );
     this.compiler = new CompilerThread(folder);
-    this.executor.onLost = (error) => {
+    this.executor.onLost = (error, told) => {
       this.declarations = '';
+      for (const { owner, message } of this.comms.closeAll()) this.onOutput(owner, message);
+      if (told) return;
       this.put(this.runs, { type: 'stream', name: 'stderr', text: `${error.ename}: ${error.evalue}\n` });
     };
   }
@@ -92,7 +122,34 @@ export class Session<Owner> {
 
   private put(run: number, output: Output): void {
     const owner = this.owners.get(run);
-    if (owner !== undefined) this.onOutput(owner, output);
+    if (owner === undefined) return;
+    if ('comm' in output) this.comms.note(output, owner);
+    this.onOutput(owner, output);
+  }
+
+  /** Hands a comm's message to its handlers. Resolves when they are done; that may take as long as a cell keeps its process busy. */
+  async deliver(message: CommMessage, owner: Owner): Promise<void> {
+    if (this.closed) return;
+    const delivery = ++this.deliveries;
+    this.owners.set(-delivery, owner);
+    this.comms.note(message, owner);
+    if (this.handling++ === 0) this.handlersInterruptedAt = undefined;
+    await this.executor.deliver(delivery, message);
+    this.handling--;
+    this.owners.delete(-delivery);
+  }
+
+  /** Open comms: id -> target. */
+  openComms(target?: string): Record<string, { target_name: string }> {
+    return this.comms.info(target);
+  }
+
+  private async question(run: number, question: Question): Promise<Answer> {
+    const job = this.current;
+    if (!this.ask) return { refused: nobody };
+    if (job?.run !== run) return { refused: 'the cell that asks is over; ask while it runs' };
+    job.over ??= new AbortController();
+    return this.ask(job.owner, question, job.over.signal);
   }
 
   get busy(): boolean {
@@ -102,7 +159,10 @@ export class Session<Owner> {
   /** Stops the running cell; queued ones are aborted with it. A second call for the same cell ends its process. */
   interrupt(): void {
     const job = this.current;
-    if (!job) return;
+    if (!job) {
+      this.interruptHandlers();
+      return;
+    }
     job.cancelled = true;
     const { run } = job;
     if (run === undefined) return;
@@ -118,6 +178,13 @@ export class Session<Owner> {
         'The cell runs code that does not look at interrupts. Interrupt once more to end its process: all variables will be lost.\n';
       this.put(run, { type: 'stream', name: 'stderr', text });
     }, hintAfter).unref();
+  }
+
+  private interruptHandlers(): void {
+    if (!this.handling) return;
+    if (this.handlersInterruptedAt === undefined) this.executor.interrupt(handlersRun);
+    else if (Date.now() - this.handlersInterruptedAt > sameInterrupt) this.executor.restart();
+    this.handlersInterruptedAt ??= Date.now();
   }
 
   complete(code: string, position: number): Promise<CompletionReply> {
@@ -158,6 +225,7 @@ export class Session<Owner> {
       reply = { status: 'error', error: { ename: 'InternalError', evalue, traceback } };
     }
     this.current = undefined;
+    job.over?.abort();
     if (reply.status === 'error' && job.options.stopOnError !== false) this.abortQueued();
     job.resolve(reply);
     setImmediate(() => void this.next());

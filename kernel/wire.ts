@@ -18,6 +18,9 @@ export const slot = {
   cancelled: 3,
 } as const;
 
+/** Stands in `slot.running` while no cell runs but handlers of comms do. */
+export const handlersRun = -1;
+
 /** Mime type -> content; strings, or JSON values for JSON types. */
 export type MimeBundle = Record<string, unknown>;
 
@@ -27,7 +30,7 @@ export interface CellError {
   traceback: string[];
 }
 
-/** Parent to executor. */
+/** A cell to run. */
 export interface RunCommand {
   /** Counts upwards through the executor's life. */
   run: number;
@@ -39,8 +42,36 @@ export interface RunCommand {
   compiled: CompiledCell;
 }
 
+/** A message of a comm, in either direction. */
+export interface CommMessage {
+  type: 'comm_open' | 'comm_msg' | 'comm_close';
+  comm: string;
+  /** Of comm_open: who is to answer. */
+  target?: string;
+  data: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+  buffers: Uint8Array[];
+}
+
+/** Parent to executor. */
+export type ExecutorCommand =
+  | ({ type: 'run' } & RunCommand)
+  /** A comm's message from the front end; `handled` answers it. */
+  | { type: 'comm'; delivery: number; message: CommMessage }
+  /** What a person typed, or why nobody did. */
+  | { type: 'input'; question: number; answer: Answer };
+
+export type Answer = { value: string } | { refused: string };
+
+/** What a cell asks a person. */
+export interface Question {
+  prompt: string;
+  password: boolean;
+}
+
 /** What a cell puts out, in the words of the Jupyter protocol. */
 export type Output =
+  | CommMessage
   | { type: 'stream'; name: 'stdout' | 'stderr'; text: string }
   | { type: 'display_data' | 'update_display_data'; data: MimeBundle; metadata: object; id?: string }
   | { type: 'clear_output'; wait: boolean };
@@ -48,7 +79,10 @@ export type Output =
 /** Executor to parent. */
 export type ExecutorEvent =
   | { type: 'ready' }
+  /** A negative run is the delivery of a comm's message. */
   | { type: 'output'; run: number; output: Output }
+  | { type: 'question'; run: number; question: number; ask: Question }
+  | { type: 'handled'; delivery: number }
   | { type: 'done'; run: number; error?: CellError; result?: MimeBundle; completed: number };
 
 /** Bytes on stdout and stderr that say: everything a run wrote there by file descriptor came before this. */
@@ -56,13 +90,28 @@ export function endMarker(run: number): string {
   return `\0mdlab:${run}\0`;
 }
 
-/** Writes one event, whole, before returning; waits while the pipe is full. */
+/** Writes one event, whole, before returning; waits while the pipe is full. Bytes of buffers follow the JSON as they are. */
 export function sendEvent(event: ExecutorEvent): void {
-  const body = Buffer.from(JSON.stringify(event));
-  const frame = Buffer.allocUnsafe(4 + body.length);
-  frame.writeUInt32LE(body.length, 0);
-  body.copy(frame, 4);
-  writeAll(eventsFd, frame);
+  const buffers = buffersOf(event);
+  const sizes = buffers.map((b) => b.byteLength);
+  const json = Buffer.from(
+    JSON.stringify(
+      buffers.length
+        ? { ...event, output: { ...(event as { output: object }).output, buffers: sizes } }
+        : event,
+    ),
+  );
+  const head = Buffer.allocUnsafe(8);
+  head.writeUInt32LE(json.length, 0);
+  head.writeUInt32LE(
+    sizes.reduce((a, n) => a + n, 0),
+    4,
+  );
+  writeAll(eventsFd, Buffer.concat([head, json, ...buffers]));
+}
+
+function buffersOf(event: ExecutorEvent): Uint8Array[] {
+  return event.type === 'output' && 'buffers' in event.output ? event.output.buffers : [];
 }
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -88,19 +137,28 @@ export class EventReader {
   push(chunk: Buffer): void {
     this.chunks.push(chunk);
     this.size += chunk.length;
-    while (this.size >= 4) {
-      const length = this.peekLength();
-      if (this.size < 4 + length) return;
+    while (this.size >= 8) {
+      if (this.chunks[0]!.length < 8) this.chunks = [Buffer.concat(this.chunks)];
+      const [json, bytes] = [this.chunks[0]!.readUInt32LE(0), this.chunks[0]!.readUInt32LE(4)];
+      const end = 8 + json + bytes;
+      if (this.size < end) return;
       const all = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
-      const rest = all.subarray(4 + length);
+      const rest = all.subarray(end);
       this.chunks = rest.length ? [rest] : [];
       this.size = rest.length;
-      this.handle(JSON.parse(all.toString('utf8', 4, 4 + length)) as ExecutorEvent);
+      const event = JSON.parse(all.toString('utf8', 8, 8 + json)) as ExecutorEvent;
+      if (bytes) giveBuffers(event, all.subarray(8 + json, end));
+      this.handle(event);
     }
   }
+}
 
-  private peekLength(): number {
-    if (this.chunks[0]!.length < 4) this.chunks = [Buffer.concat(this.chunks)];
-    return this.chunks[0]!.readUInt32LE(0);
-  }
+/** Puts the bytes where the JSON has their lengths. */
+function giveBuffers(event: ExecutorEvent, bytes: Buffer): void {
+  const output = (event as { output: { buffers: unknown[] } }).output;
+  let at = 0;
+  output.buffers = (output.buffers as number[]).map((n) => {
+    at += n;
+    return bytes.subarray(at - n, at);
+  });
 }

@@ -15,6 +15,7 @@ export interface Received {
   parent: string;
   content: Record<string, never>;
   metadata: Record<string, unknown>;
+  buffers: Buffer[];
   header: Record<string, string>;
   identities: Buffer[];
   at: number;
@@ -96,7 +97,8 @@ export class Client {
           .map((f) => JSON.parse(f.toString()));
         const { msg_type: type, msg_id: id } = header;
         const identities = frames.slice(0, i);
-        this.take({ type, id, parent: parent.msg_id, content, metadata, header, identities, at: Date.now() });
+        const rest = { metadata, header, identities, buffers: frames.slice(i + 6), at: Date.now() };
+        this.take({ type, id, parent: parent.msg_id, content, ...rest });
       }
     } catch {
       // closed
@@ -142,7 +144,7 @@ export class Client {
     type: string,
     content: object,
     channel: 'shell' | 'control' = 'shell',
-    key = this.connection.key,
+    { key = this.connection.key, buffers = [] as Uint8Array[] } = {},
   ): string {
     const msg_id = randomUUID();
     const date = new Date().toISOString();
@@ -150,7 +152,7 @@ export class Client {
     const parts = [header, {}, {}, content].map((p) => JSON.stringify(p));
     const hmac = createHmac('sha256', key);
     for (const p of parts) hmac.update(p);
-    const frames = ['<IDS|MSG>', hmac.digest('hex'), ...parts];
+    const frames = ['<IDS|MSG>', hmac.digest('hex'), ...parts, ...buffers];
     this.sending = this.sending.then(() => this[channel].send(frames));
     return msg_id;
   }

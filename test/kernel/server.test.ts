@@ -358,7 +358,7 @@ test('every request is bracketed by busy and idle', async () => {
 });
 
 test('messages with a wrong signature are dropped', async () => {
-  const id = c.send('kernel_info_request', {}, 'shell', 'not the key');
+  const id = c.send('kernel_info_request', {}, 'shell', { key: 'not the key' });
   await c.request('kernel_info_request', {});
   await sleep(100);
   assert.is(c.received.filter((m) => m.parent === id).length, 0);
