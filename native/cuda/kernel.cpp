@@ -7,7 +7,6 @@ namespace mdlab::cuda {
 namespace {
 
 constexpr int maxDynamicShared = 8;  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-constexpr std::size_t sharedWithoutAsking = 48 * 1024;
 
 // CUlaunchAttribute and CUlaunchConfig as the driver lays them out.
 struct LaunchAttribute {
@@ -29,8 +28,9 @@ struct LaunchConfig {
   unsigned attributeCount;
 };
 
+// A block gets 48 KiB unasked, of which the kernel's static shared memory takes its part.
 void allowShared(FunctionHandle* function, std::size_t bytes) {
-  if (bytes > sharedWithoutAsking)
+  if (bytes > 0)
     check(driver().funcSetAttribute(function, maxDynamicShared, static_cast<int>(bytes)),
           "kernel: " + std::to_string(bytes) + " bytes of shared memory");
 }
@@ -88,7 +88,11 @@ void launchFunction(Stream& stream, FunctionHandle* function, const Geometry& g,
                             attributes,
                             count};
   void* parameters[] = {const_cast<void*>(arguments)};
-  check(driver().launchKernelEx(&config, function, parameters, nullptr), "kernel launch");
+  const int result = driver().launchKernelEx(&config, function, parameters, nullptr);
+  if (result != 0)
+    check(result, "kernel launch of " + std::to_string(g.grid.x) + " blocks of " +
+                      std::to_string(g.block.x) + " threads with " + std::to_string(g.sharedBytes) +
+                      " bytes of shared memory");
 }
 
 int activeBlocks(FunctionHandle* function, int threads, std::size_t sharedBytes) {

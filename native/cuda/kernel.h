@@ -15,7 +15,7 @@ struct Dim3 {
 // What a launch needs beside its arguments.
 struct Geometry {
   Dim3 grid, block;
-  std::size_t sharedBytes = 0;  // dynamic shared memory; above 48 KiB the limit is raised for it
+  std::size_t sharedBytes = 0;  // dynamic shared memory
   unsigned cluster = 1;         // blocks of a cluster along x (sm_90 and later)
   // Programmatic dependent launch (sm_90 and later): blocks may start while the kernel before
   // drains, and must wait (griddepcontrol.wait) before they touch what it writes.

@@ -128,28 +128,33 @@ onCuda('two runs give the same bits, and a batch what its systems give alone to 
     assert.equal(again.forces, together.forces, label);
     assert.equal(again.energy, together.energy, label);
     assert.equal(again.virial, together.virial, label);
-    // Which path a pipeline takes, and how a library splits a product, may depend on the batch: equal to rounding.
+    // Which path `table` takes, and how the library splits a product of `baseline`, may depend on the batch.
+    const limit = way.pipeline === 'flash' ? 0 : 3e-6;
     mixed.forEach((s, k) => {
       const alone = evaluate(model, s);
       const same = together.forces.subarray(3 * together.offsets[k]!, 3 * together.offsets[k + 1]!);
       const [e, batched] = [alone.energy[0]!, together.energy[k]!];
-      assert.ok(Math.abs(e - batched) < 1e-6 * Math.abs(e), `${label} energy of system ${k}`);
-      if (s.count > 1) assert.ok(relativeError(alone.forces, same) < 3e-6, `${label} forces of system ${k}`);
+      assert.ok(Math.abs(e - batched) <= limit * Math.abs(e), `${label} energy of system ${k}`);
+      if (s.count > 1)
+        assert.ok(relativeError(alone.forces, same) <= limit, `${label} forces of system ${k}`);
     });
   }
 });
 
 onCuda('a big batch gives each replica what it gets alone', () => {
   const one = globule(269, 14, 1);
-  const replicas = jittered(one, 64, 0.1, 2);
-  for (const way of [flash, table]) {
-    const model = randomSchnet({}, way);
-    const { forces, energy } = evaluate(model, replicas);
-    for (const k of [0, 31, 63]) {
-      const alone = evaluate(model, replicas[k]!);
-      const error = relativeError(forces.subarray(3 * 269 * k, 3 * 269 * (k + 1)), alone.forces);
-      assert.ok(error < 1e-6, `${way.pipeline} replica ${k}: ${error}`);
-      assert.ok(Math.abs(energy[k]! - alone.energy[0]!) < 1e-6 * Math.abs(alone.energy[0]!));
+  // Kernels take tiles of another size for each of these.
+  for (const count of [12, 32, 64]) {
+    const replicas = jittered(one, count, 0.1, 2);
+    for (const way of [flash, table]) {
+      const model = randomSchnet({}, way);
+      const { forces, energy } = evaluate(model, replicas);
+      for (const k of [0, count >> 1, count - 1]) {
+        const alone = evaluate(model, replicas[k]!);
+        const error = relativeError(forces.subarray(3 * 269 * k, 3 * 269 * (k + 1)), alone.forces);
+        assert.ok(error < 1e-6, `${way.pipeline} replica ${k} of ${count}: ${error}`);
+        assert.ok(Math.abs(energy[k]! - alone.energy[0]!) < 1e-6 * Math.abs(alone.energy[0]!));
+      }
     }
   }
 });

@@ -86,12 +86,21 @@ __device__ int entryWithSlope(const FlashForces& a, int i, int at) {
   return low + images - 1 - place;
 }
 
+// An edge's displacement (Å) and slope/r on the way to the lane that adds it.
+struct Passed {
+  double x, y, z, s;
+};
+
 // f_i += Σ slope·d/r; W_i = −½ Σ slope·d⊗d/r, the other half coming from the pair's other row.
+// Lane k % 32 adds the k-th edge within the cutoff: which entries of the list lie beyond it depends
+// on when the list was made, and that must not change a bit.
 __global__ void __launch_bounds__(256) flashForces(FlashForces a) {
   const int i = (blockIdx.x * blockDim.x + threadIdx.x) >> 5, lane = threadIdx.x & 31;
   if (i >= a.batch.atoms) return;
   const int first = a.list.rowStart[i], last = a.list.rowStart[i + 1];
-  int given = 0, own = a.others[i];
+  __shared__ Passed shared[8][32];
+  Passed* const passed = shared[threadIdx.x >> 5];
+  int given = 0, own = a.others[i], seen = 0;
   double f[3] = {}, w[6] = {};
   for (int e = first; e < last; e += 32) {
     double d[3] = {}, r = 0;
@@ -104,12 +113,22 @@ __global__ void __launch_bounds__(256) flashForces(FlashForces a) {
     const int atOwn = own + placeOf(active && mine, countOwn);
     given += countGiven;
     own += countOwn;
-    if (!active) continue;  // rejoins at the next ballot
-    const double s = a.slope[entryWithSlope(a, i, first + (mine ? atOwn : atGiven))] / r;
-    const double x = s * d[0], y = s * d[1], z = s * d[2];
+    int found;
+    const int lanesPlace = (seen + placeOf(active, found)) % 32;
+    if (active) {
+      const int entry = entryWithSlope(a, i, first + (mine ? atOwn : atGiven));
+      passed[lanesPlace] = {d[0], d[1], d[2], a.slope[entry] / r};
+    }
+    __syncwarp();
+    const bool filled = ((lane - seen) & 31) < found;
+    const Passed p = passed[lane];
+    __syncwarp();
+    seen += found;
+    if (!filled) continue;  // rejoins at the next ballot
+    const double x = p.s * p.x, y = p.s * p.y, z = p.s * p.z;
     f[0] += x, f[1] += y, f[2] += z;
-    w[0] -= x * d[0], w[1] -= y * d[1], w[2] -= z * d[2];
-    w[3] -= x * d[1], w[4] -= x * d[2], w[5] -= y * d[2];
+    w[0] -= x * p.x, w[1] -= y * p.y, w[2] -= z * p.z;
+    w[3] -= x * p.y, w[4] -= x * p.z, w[5] -= y * p.z;
   }
   if (a.forces)
 #pragma unroll
