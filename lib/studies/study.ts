@@ -58,10 +58,11 @@ export class StudyInterrupted extends MdlabError {
 
 /**
  * Measures every row and gives them as a table, in the order of the grid. A row whose measure throws is kept with the
- * message in its column `error`, and is measured again next time.
+ * message in its column `error`, and is measured again next time; when every row throws, so does the study.
  * @example
  * const t = await study({ name: 'cutoff', grid: { cutoff: [5, 10, 15] }, file: 'cutoff.jsonl', measure: ({ cutoff }) => ({ error: f(cutoff) }) });
- * @throws EINVALID for an empty grid or rows that differ in their parameters, StudyInterrupted when stopped
+ * @throws EINVALID for an empty grid or rows that differ in their parameters, StudyInterrupted when stopped, what the first
+ *   row threw when all did
  */
 export async function study<P extends Parameters>(options: StudyOptions<P>): Promise<Table> {
   const { file, measure, name, repeats = 1, signal } = options;
@@ -77,11 +78,14 @@ export async function study<P extends Parameters>(options: StudyOptions<P>): Pro
     options.progress === false ? undefined : new Progress(wanted.length, { label: name, unit: 'rows' });
   const table = (): Table => tableOfRows(keys.flatMap((key) => kept.get(key) ?? []));
   let done = 0;
+  let cause: unknown;
   try {
     for (const [i, parameters] of wanted.entries()) {
       if (signal?.aborted) throw signal.reason;
       if (!finished(kept.get(keys[i]!))) {
-        const measured = await measureRow(parameters, measure, repeats, signal);
+        const measured = await measureRow(parameters, measure, repeats, signal, (error) => {
+          cause ??= error;
+        });
         const stamp = {
           ...options.stamp,
           repeats,
@@ -103,6 +107,11 @@ export async function study<P extends Parameters>(options: StudyOptions<P>): Pro
     throw error;
   }
   const failures = keys.filter((key) => !finished(kept.get(key))).length;
+  // A table of messages alone would only fail further down, less clearly.
+  if (failures === keys.length) {
+    progress?.finish('failed');
+    throw cause;
+  }
   progress?.finish(failures ? `${failures} row${failures > 1 ? 's' : ''} failed` : '');
   return table();
 }
@@ -113,6 +122,7 @@ async function measureRow<P extends Parameters>(
   measure: StudyOptions<P>['measure'],
   repeats: number,
   signal: AbortSignal | undefined,
+  onError: (error: unknown) => void,
 ): Promise<Measured[]> {
   try {
     const runs: Measured[][] = [];
@@ -125,6 +135,7 @@ async function measureRow<P extends Parameters>(
     return runs[0]!.map((_, i) => combined(runs.map((run) => run[i] ?? {})));
   } catch (error) {
     if (isInterrupt(error, signal)) throw error;
+    onError(error);
     return [{ error: error instanceof Error ? error.message : String(error) }];
   }
 }

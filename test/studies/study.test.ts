@@ -115,6 +115,23 @@ test('one failing row keeps its message, the others go on, and it is tried again
   assert.not.ok(again.columnNames().includes('error'));
 });
 
+test('a study whose every row fails throws what the first threw', async () => {
+  const failing = study({
+    ...quiet,
+    name: 'all fail',
+    grid: { x: [1, 2] },
+    measure: ({ x }) => {
+      throw new Error(`no memory for ${x}`);
+    },
+  });
+  try {
+    await failing;
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as Error).message, 'no memory for 1');
+  }
+});
+
 test('an abort ends the study between rows and keeps what is done', async () => {
   const file = join(folder, 'abort.jsonl');
   const stop = new AbortController();
