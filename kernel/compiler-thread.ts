@@ -3,6 +3,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import type { Compilation, Compiler } from './compiler.js';
 import type { CompletenessReply } from './completeness.js';
 import type { CompletionReply } from './completion.js';
+import type { Help } from './help.js';
 
 type Method = 'compile' | 'withoutUnset' | 'complete' | 'inspect' | 'isComplete';
 
@@ -54,8 +55,8 @@ export class CompilerThread {
     return this.call('complete', [declarations, code, position]) as Promise<CompletionReply>;
   }
 
-  inspect(declarations: string, code: string, position: number): Promise<string | undefined> {
-    return this.call('inspect', [declarations, code, position]) as Promise<string | undefined>;
+  inspect(declarations: string, code: string, position: number): Promise<Help | undefined> {
+    return this.call('inspect', [declarations, code, position]) as Promise<Help | undefined>;
   }
 
   isComplete(code: string): Promise<CompletenessReply> {
@@ -100,7 +101,9 @@ async function serve(folder: string): Promise<void> {
   compiler = new loaded.Compiler(folder);
   for (const c of calls) answer(c);
   // The first check costs far more than later ones: pay for it before anybody asks.
-  if (!calls.length) compiler.compile('', '1', 'warm-up');
+  if (calls.length) return;
+  compiler.compile('', '1', 'warm-up');
+  compiler.complete('', 'Num', 3);
 }
 
 const role = workerData as { compilerFolder?: string } | null;

@@ -2,12 +2,14 @@
 import ts from 'typescript';
 import { frame } from './code-frame.js';
 import { type CompletenessReply, isComplete } from './completeness.js';
-import { type CompletionReply, complete, inspect } from './completion.js';
+import { type CompletionReply, complete } from './completion.js';
 import { valueNames, withoutUnset } from './declarations.js';
+import { type Help, inspect } from './help.js';
 import { type LineMap, shiftMap, splitInlineMap } from './source-map.js';
 import { addCancelPoints, type CellImport, importOf, parse, transformCell } from './transform.js';
 import { type Converter, createConverter, type Diagnostic } from './typescript.js';
 import { annotateUnnameable, removeInsertions } from './unnameable.js';
+import { specifiers } from './version.js';
 
 /** A cell ready to run. */
 export interface CompiledCell {
@@ -82,11 +84,11 @@ export class Compiler {
 
   /** @param position UTF-16 offset */
   complete(declarations: string, code: string, position: number): CompletionReply {
-    return complete(this.converter.view(declarations, code), position);
+    return complete(this.converter.view(declarations, code), position, specifiers);
   }
 
   /** Signature and documentation of what stands at a UTF-16 offset, or of the call around it. */
-  inspect(declarations: string, code: string, position: number): string | undefined {
+  inspect(declarations: string, code: string, position: number): Help | undefined {
     return inspect(this.converter.view(declarations, code), position);
   }
 

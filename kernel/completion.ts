@@ -1,10 +1,13 @@
-/** What is offered on Tab and shown on Shift-Tab: TypeScript's own answers for a cell that is being typed. */
+/** What is offered on Tab: TypeScript's own answer for a cell that is being typed, and file names where it has none. */
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import ts from 'typescript';
 import type { CellView } from './typescript.js';
 
 export interface CompletionReply {
+  /** Best first. `type` is TypeScript's word for what it is: const, method, property, directory, … */
   matches: { text: string; type: string }[];
-  /** UTF-16 offsets of what the match replaces. */
+  /** UTF-16 offsets of what a match replaces. */
   start: number;
   end: number;
 }
@@ -21,28 +24,31 @@ type Internals = typeof ts & {
       preferences: ts.UserPreferences,
     ): ts.CompletionInfo | undefined;
   };
-  SymbolDisplay: {
-    getSymbolDisplayPartsDocumentationAndSymbolKind(
-      checker: ts.TypeChecker,
-      symbol: ts.Symbol,
-      file: ts.SourceFile,
-      container: ts.Node | undefined,
-      node: ts.Node,
-    ): {
-      displayParts: ts.SymbolDisplayPart[];
-      documentation: ts.SymbolDisplayPart[];
-      tags?: ts.JSDocTagInfo[];
-    };
-  };
   findPrecedingToken(position: number, file: ts.SourceFile): ts.Node | undefined;
-  getTouchingPropertyName(file: ts.SourceFile, position: number): ts.Node;
-  getContainerNode(node: ts.Node): ts.Node | undefined;
-  typeToDisplayParts(checker: ts.TypeChecker, type: ts.Type, at?: ts.Node): ts.SymbolDisplayPart[];
 };
 const internals = ts as Internals;
 
-/** @param position UTF-16 offset in the cell */
-export function complete({ program, file, offset }: CellView, position: number): CompletionReply {
+/** Where TypeScript's word is long. */
+const kindNames: Record<string, string> = { 'external module name': 'module', script: 'file' };
+
+interface Entry {
+  name: string;
+  kind: string;
+  sortText: string;
+}
+
+/** Offsets in the file of the cell. */
+interface Span {
+  start: number;
+  end: number;
+}
+
+/**
+ * @param position UTF-16 offset in the cell
+ * @param packages module names that can be imported from anywhere
+ */
+export function complete(view: CellView, position: number, packages: readonly string[]): CompletionReply {
+  const { program, file, offset } = view;
   const at = position + offset;
   const info = internals.Completions.getCompletionsAtPosition(
     completionHost(program),
@@ -52,10 +58,12 @@ export function complete({ program, file, offset }: CellView, position: number):
     at,
     {},
   );
-  const span = replaced(file, at);
-  const typed = file.text.slice(span.start, span.end);
-  const found = ranked(info?.entries ?? [], typed);
-  const kinds = new Map(found.map((e) => [e.name, e.kind as string]));
+  const own: readonly Entry[] = info?.entries ?? [];
+  const literal = literalAround(file, at);
+  let [entries, span] = [own, literal ? { start: at, end: at } : identifierAround(file, at)];
+  if (literal) [entries, span] = inString(literal, at, own, program, packages);
+  const found = ranked(entries, file.text.slice(span.start, at));
+  const kinds = new Map(found.map((e) => [e.name, kindNames[e.kind] ?? e.kind.replace(/^local /, '')]));
   return {
     matches: [...kinds].map(([text, type]) => ({ text, type })),
     start: span.start - offset,
@@ -63,32 +71,119 @@ export function complete({ program, file, offset }: CellView, position: number):
   };
 }
 
-/** The identifier that the cursor stands in or behind; nothing else. */
-function replaced(file: ts.SourceFile, at: number): { start: number; end: number } {
+/** The string whose contents the cursor stands in, its end typed or not. */
+function literalAround(file: ts.SourceFile, at: number): ts.StringLiteralLike | undefined {
   const token = internals.findPrecedingToken(at, file);
-  if (token && ts.isIdentifier(token) && token.end >= at)
+  if (!token || !ts.isStringLiteralLike(token) || token.getStart(file) >= at) return undefined;
+  return at < token.end || unterminated(token) ? token : undefined;
+}
+
+const unterminated = (token: ts.StringLiteralLike): boolean =>
+  (token as { isUnterminated?: boolean }).isUnterminated === true;
+
+/** The word that the cursor stands in or behind. */
+function identifierAround(file: ts.SourceFile, at: number): Span {
+  const isWord = (node: ts.Node | undefined): node is ts.Node =>
+    node !== undefined &&
+    (ts.isIdentifier(node) || ts.isPrivateIdentifier(node) || ts.isTokenKind(node.kind)) &&
+    /^#?[\p{L}_$][\p{L}\p{N}_$]*$/u.test(file.text.slice(node.getStart(file), node.end));
+  const token = internals.findPrecedingToken(at, file);
+  if (isWord(token) && token.end >= at && token.getStart(file) < at)
     return { start: token.getStart(file), end: token.end };
-  const next = internals.findPrecedingToken(at + 1, file);
-  if (next && ts.isIdentifier(next) && next.getStart(file) <= at)
-    return { start: next.getStart(file), end: next.end };
   return { start: at, end: at };
 }
 
+/** Import paths, the strings that a type allows, or files: what a string's place asks for, and the part of it to replace. */
+function inString(
+  literal: ts.StringLiteralLike,
+  at: number,
+  own: readonly Entry[],
+  program: ts.Program,
+  packages: readonly string[],
+): [readonly Entry[], Span] {
+  const begin = literal.getStart() + 1;
+  const whole = { start: begin, end: unterminated(literal) ? endOfLine(literal) : literal.end - 1 };
+  const typed = literal.getSourceFile().text.slice(begin, at);
+  const segment = { start: begin + typed.lastIndexOf('/') + 1, end: whole.end };
+  if (isSpecifier(literal)) {
+    if (/^\.{0,2}\//.test(typed)) return [own, segment];
+    // TypeScript offers one part of a path at a time: a name with its scope, then what lies in it.
+    const base = typed.slice(0, typed.lastIndexOf('/') + 1);
+    const full = own.map((e) => ({ ...e, name: e.name.startsWith(base) ? e.name : base + e.name }));
+    const anywhere = packages.map((name) => ({ name, kind: 'external module name', sortText: '0' }));
+    return [[...anywhere, ...full], whole];
+  }
+  const choices = own.filter((e) => e.kind !== 'directory' && e.kind !== 'script');
+  if (choices.length) return [choices, whole];
+  if (!mayBePath(literal, typed)) return [[], whole];
+  return [filesOf(program.getCurrentDirectory(), typed, literal.getText()[0]!), segment];
+}
+
+/** An unfinished string may swallow the rest of its line. */
+const endOfLine = (literal: ts.StringLiteralLike): number => {
+  const end = literal.getSourceFile().text.indexOf('\n', literal.getStart());
+  return end < 0 ? literal.end : Math.min(end, literal.end);
+};
+
+function isSpecifier(literal: ts.StringLiteralLike): boolean {
+  const { parent } = literal;
+  if (ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent)) return true;
+  if (ts.isExternalModuleReference(parent)) return true;
+  if (ts.isLiteralTypeNode(parent)) return ts.isImportTypeNode(parent.parent);
+  return (
+    ts.isCallExpression(parent) &&
+    parent.arguments[0] === literal &&
+    (parent.expression.kind === ts.SyntaxKind.ImportKeyword || parent.expression.getText() === 'require')
+  );
+}
+
+/** Strings given to functions, unless they plainly are something else; anywhere, what looks like a path. */
+function mayBePath(literal: ts.StringLiteralLike, typed: string): boolean {
+  if (/\s/.test(typed)) return false;
+  const { parent } = literal;
+  return typed.includes('/') || ts.isCallOrNewExpression(parent) || ts.isPropertyAssignment(parent);
+}
+
+/** Files and folders beside the notebook, or where the typed path leads; hidden ones when asked for. */
+function filesOf(folder: string, typed: string, quote: string): Entry[] {
+  const slash = typed.lastIndexOf('/') + 1;
+  const where = resolve(folder, typed.slice(0, slash));
+  let names: string[];
+  try {
+    names = readdirSync(where);
+  } catch {
+    return [];
+  }
+  return names
+    .filter((name) => !name.startsWith('.') || typed.slice(slash).startsWith('.'))
+    .map((name) => {
+      const kind = isFolder(join(where, name)) ? 'directory' : 'file';
+      const text = name.replaceAll('\\', '\\\\').replaceAll(quote, `\\${quote}`);
+      return {
+        name: kind === 'directory' ? `${text}/` : text,
+        kind,
+        sortText: kind === 'directory' ? '1' : '0',
+      };
+    });
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 /** Those that begin with what was typed, then those that do but for case, then those that have it somewhere. */
-function ranked(entries: readonly ts.CompletionEntry[], typed: string): ts.CompletionEntry[] {
+function ranked(entries: readonly Entry[], typed: string): Entry[] {
   const lower = typed.toLowerCase();
-  const rank = (name: string): number =>
-    name.startsWith(typed)
-      ? 0
-      : name.toLowerCase().startsWith(lower)
-        ? 1
-        : name.toLowerCase().includes(lower)
-          ? 2
-          : 3;
+  const rank = (name: string): number => {
+    if (name.startsWith(typed)) return 0;
+    if (name.toLowerCase().startsWith(lower)) return 1;
+    return name.toLowerCase().includes(lower) ? 2 : 3;
+  };
+  const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
   return entries
     .map((entry) => ({ entry, key: `${rank(entry.name)}${entry.sortText}` }))
     .filter(({ key }) => key[0] !== '3')
-    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .sort((a, b) => compare(a.key, b.key) || compare(a.entry.name, b.entry.name))
     .map(({ entry }) => entry);
 }
 
@@ -103,65 +198,4 @@ function completionHost(program: ts.Program): object {
     getScriptFileNames: () => program.getRootFileNames(),
     getGlobalTypingsCacheLocation: () => undefined,
   };
-}
-
-/** Signature and documentation of what stands at a UTF-16 offset of the cell, or of the call around it. */
-export function inspect(view: CellView, position: number): string | undefined {
-  const code = view.file.text.slice(view.offset);
-  for (const at of inspectable(code, position)) {
-    const info = quickInfo(view, at);
-    if (info?.displayParts?.length) return describe(info);
-  }
-  return undefined;
-}
-
-/** Places worth looking at, best first: the cursor, just before it, and the function whose arguments it stands in. */
-function inspectable(code: string, position: number): number[] {
-  const places = [position, position - 1].filter((p) => p >= 0 && /[\w$\u0080-\uffff]/.test(code[p] ?? ''));
-  const file = ts.createSourceFile('cell.ts', code, ts.ScriptTarget.ESNext, true, ts.ScriptKind.TS);
-  const callees: number[] = [];
-  const at = code.slice(0, position).trimEnd().length;
-  (function visit(node: ts.Node): void {
-    if (node.pos > at || node.end < at) return;
-    if ((ts.isCallExpression(node) || ts.isNewExpression(node)) && node.expression.end <= at)
-      callees.unshift(node.expression.end - 1);
-    ts.forEachChild(node, visit);
-  })(file);
-  return [...places, ...callees];
-}
-
-interface About {
-  displayParts: ts.SymbolDisplayPart[];
-  documentation?: ts.SymbolDisplayPart[];
-  tags?: ts.JSDocTagInfo[];
-}
-
-function quickInfo({ program, file, offset }: CellView, position: number): About | undefined {
-  const checker = program.getTypeChecker();
-  const touched = internals.getTouchingPropertyName(file, position + offset);
-  if (touched === file) return undefined;
-  const isNew = ts.isNewExpression(touched.parent) && touched.pos === touched.parent.pos;
-  const node = isNew ? (touched.parent as ts.NewExpression).expression : touched;
-  const container = internals.getContainerNode(node);
-  const symbol = checker.getSymbolAtLocation(node);
-  if (symbol)
-    return internals.SymbolDisplay.getSymbolDisplayPartsDocumentationAndSymbolKind(
-      checker,
-      symbol,
-      file,
-      container,
-      node,
-    );
-  if (!ts.isIdentifier(node) && !ts.isPropertyAccessExpression(node)) return undefined;
-  const type = checker.getTypeAtLocation(node);
-  if (type.flags & ts.TypeFlags.Any) return undefined;
-  return { displayParts: internals.typeToDisplayParts(checker, type, container) };
-}
-
-/** Signature first, then the documentation and its tags. */
-function describe(info: About): string {
-  const text = (parts: readonly { text: string }[] | undefined): string =>
-    (parts ?? []).map((p) => p.text).join('');
-  const tags = (info.tags ?? []).map((t) => `@${t.name} ${text(t.text)}`.trim());
-  return [text(info.displayParts), text(info.documentation), tags.join('\n')].filter(Boolean).join('\n\n');
 }

@@ -202,16 +202,10 @@ export class KernelServer {
 
   private async inspect(content: Content): Promise<Content> {
     const code = String(content['code'] ?? '');
-    const text = await this.session.inspect(code, toUnits(code, Number(content['cursor_pos'] ?? 0)));
-    if (text === undefined) return { status: 'ok', found: false, data: {}, metadata: {} };
-    const [signature, ...rest] = text.split('\n\n');
-    const markdown = [`\`\`\`typescript\n${signature}\n\`\`\``, ...rest].join('\n\n');
-    return {
-      status: 'ok',
-      found: true,
-      data: { 'text/plain': text, 'text/markdown': markdown },
-      metadata: {},
-    };
+    const help = await this.session.inspect(code, toUnits(code, Number(content['cursor_pos'] ?? 0)));
+    if (!help) return { status: 'ok', found: false, data: {}, metadata: {} };
+    const data = { 'text/plain': help.plain, 'text/markdown': help.markdown };
+    return { status: 'ok', found: true, data, metadata: {} };
   }
 
   private async execute(message: Message): Promise<void> {

@@ -5,6 +5,7 @@ import { CompilerThread } from './compiler-thread.js';
 import type { CompletenessReply } from './completeness.js';
 import type { CompletionReply } from './completion.js';
 import { ExecutorProcess } from './executor-process.js';
+import type { Help } from './help.js';
 import {
   type Answer,
   type CellError,
@@ -191,7 +192,7 @@ export class Session<Owner> {
     return this.compiler.complete(this.declarations, code, position);
   }
 
-  inspect(code: string, position: number): Promise<string | undefined> {
+  inspect(code: string, position: number): Promise<Help | undefined> {
     return this.compiler.inspect(this.declarations, code, position);
   }
 
@@ -246,8 +247,10 @@ export class Session<Owner> {
   }
 
   private async help(name: string): Promise<ExecuteReply> {
-    const text = await this.inspect(name, name.length);
-    const help = { 'text/plain': text ?? `nothing is known about ${name}` };
+    const found = await this.inspect(name, name.length);
+    const help = found
+      ? { 'text/plain': found.plain, 'text/markdown': found.markdown }
+      : { 'text/plain': `nothing is known about ${name}` };
     return { status: 'ok', help, expressions: {} };
   }
 

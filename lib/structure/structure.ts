@@ -36,14 +36,23 @@ export interface Residues {
 
 /** Particles with positions: atoms or beads. Immutable in its shape; positions may be written. */
 export class Structure {
+  /** Number of particles. */
   readonly count: number;
+  /** (n,3) row-major, Å. */
   readonly positions: Float64Array;
+  /** Element symbol, or bead name of a coarse-grained particle. */
   readonly symbols: readonly string[];
+  /** Species index as a model's embedding counts it. */
   readonly types: Int32Array | undefined;
+  /** amu. */
   readonly masses: Float64Array | undefined;
+  /** Periodic cell, Å; null: none. */
   readonly box: Box | null;
+  /** PDB-style names; all four lists have length n. */
   readonly residues: Residues | undefined;
+  /** (m,2) particle indices. */
   readonly bonds: Int32Array | undefined;
+  /** (n,3) Å/fs. */
   readonly velocities: Float64Array | undefined;
   readonly name: string;
   readonly info: Readonly<Record<string, string | number | boolean>>;
