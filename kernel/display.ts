@@ -1,11 +1,13 @@
 /** Any value as a MIME bundle, text/plain always among it: what a front end shows for it. */
-import { inspect } from 'node:util';
 import { formatNumber } from '../lib/format.js';
+import { Live } from '../lib/live.js';
 import { Figure, InteractiveFigure, View, view } from '../lib/plot/index.js';
 import { escapeHtml, imageTag, type Library } from '../lib/plot/page.js';
 import { type ProgressState, progressDetails, progressLine } from '../lib/progress.js';
 import { type Box, Structure, Trajectory, volume } from '../lib/structure/index.js';
+import { foreignBundle } from './display-foreign.js';
 import { isTable, tableBundle } from './display-table.js';
+import { describeArray, describeShaped, describeValue, isShaped, isTypedArray } from './display-values.js';
 import type { MimeBundle } from './wire.js';
 
 export type { MimeBundle };
@@ -26,11 +28,22 @@ export function bundle(value: unknown, cell?: string): MimeBundle | Promise<Mime
   if (isTable(value)) return tableBundle(value);
   if (value instanceof Trajectory) return pictured(value, describeTrajectory(value));
   if (value instanceof Structure) return pictured(value, describeStructure(value));
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-    return { 'text/plain': describeArray(value as NumericArray) };
-  }
+  if (value instanceof Live) return homes.get(value) === (cell ?? '') ? {} : bundle(value.content(), cell);
   if (value instanceof Error) return { 'text/plain': describeError(value) };
-  return { 'text/plain': inspect(value, { depth: 4, maxArrayLength: 100, breakLength: 100 }) };
+  return foreignBundle(value) ?? { 'text/plain': inWords(value) };
+}
+
+function inWords(value: unknown): string {
+  if (isTypedArray(value)) return describeArray(value);
+  return isShaped(value) ? describeShaped(value) : describeValue(value);
+}
+
+const homes = new WeakMap<Live, string>();
+
+/** What to show of a live object; it shows itself, so as the last expression of its own cell it has nothing to add. */
+export function liveBundle(live: Live, cell?: string): MimeBundle | Promise<MimeBundle> {
+  if (!homes.has(live)) homes.set(live, cell ?? '');
+  return bundle(live.content(), cell);
 }
 
 async function figureBundle(figure: Figure): Promise<MimeBundle> {
@@ -125,24 +138,6 @@ function describeTrajectory(t: Trajectory): string {
     times.length > 1 ? `, ${formatNumber(times[0]! / 1000)} to ${formatNumber(times.at(-1)! / 1000)} ps` : '';
   const structure = describeStructure(t.topology).replace(/^/gm, '  ');
   return `Trajectory: ${formatNumber(t.length)} frame${t.length === 1 ? '' : 's'}${span}\n${structure}`;
-}
-
-type NumericArray = Float64Array | BigInt64Array;
-
-/** Shape, kind, range and first values: never all of them. */
-function describeArray(array: NumericArray): string {
-  const kind = array.constructor.name;
-  if (array.length === 0) return `${kind}(0)`;
-  let [low, high, bad] = [array[0]!, array[0]!, 0];
-  for (const v of array as Iterable<number | bigint>) {
-    if (Number.isNaN(v)) bad++;
-    else if (v < low || Number.isNaN(low)) low = v;
-    if (v > high || Number.isNaN(high)) high = v;
-  }
-  const show = (v: number | bigint): string => (typeof v === 'bigint' ? String(v) : formatNumber(v, 6));
-  const first = Array.from(array.subarray(0, 8) as Iterable<number | bigint>, show).join(', ');
-  const nan = bad ? `, ${formatNumber(bad)} NaN` : '';
-  return `${kind}(${formatNumber(array.length)}) min ${show(low)}, max ${show(high)}${nan}\n[${first}${array.length > 8 ? ', …' : ''}]`;
 }
 
 function describeError(error: Error): string {

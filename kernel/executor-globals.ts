@@ -1,6 +1,7 @@
 /** Puts the functions declared in globals.ts into the executor. */
 import type { ProgressState } from '../lib/progress.js';
-import { bundle, progressBundle } from './display.js';
+import { Live, type LiveSink, liveSink } from '../lib/live.js';
+import { bundle, liveBundle, progressBundle } from './display.js';
 import type { DisplayHandle, DisplayOptions, RichText } from './globals.js';
 import type { MimeBundle, Output } from './wire.js';
 
@@ -28,7 +29,11 @@ export function installGlobals(
       if (Object.keys(data).length) emit({ type, data, metadata: {}, id });
     };
     const cell = caller();
-    const drawn = raw ? (value as MimeBundle) : bundle(value, cell?.place);
+    const drawn = raw
+      ? (value as MimeBundle)
+      : value instanceof Live
+        ? liveBundle(value, cell?.place)
+        : bundle(value, cell?.place);
     if (drawn instanceof Promise) {
       const shown = drawn.then(put);
       cell?.track(shown);
@@ -36,7 +41,7 @@ export function installGlobals(
   };
 
   const display = (value: unknown, options: DisplayOptions = {}): DisplayHandle => {
-    const id = options.id ?? `mdlab-display-${process.pid}-${++made}`;
+    const id = options.id ?? (value instanceof Live ? value.id : undefined) ?? `mdlab-display-${process.pid}-${++made}`;
     send(value, options.raw ?? false, id, options.update ?? false);
     const handle: DisplayHandle = { id, update: (next) => send(next, options.raw ?? false, id, true) };
     // As a cell's last expression it has nothing to add to what it shows.
@@ -61,6 +66,15 @@ export function installGlobals(
     },
   };
 
+  const live: LiveSink = {
+    async show(object, update) {
+      const data = await liveBundle(object, caller()?.place);
+      const type = update ? 'update_display_data' : 'display_data';
+      emit({ type, data, metadata: {}, id: object.id });
+    },
+    hold: (work) => caller()?.track(work.then(() => undefined)),
+  };
+
   Object.assign(globalThis, {
     display,
     clearOutput: (wait = false) => emit({ type: 'clear_output', wait }),
@@ -68,6 +82,8 @@ export function installGlobals(
     html: tag('text/html'),
     svg: tag('image/svg+xml'),
     [progressSink]: progress,
+    [progressSink]: progress,
+    [liveSink]: live,
     ...more,
   });
 }

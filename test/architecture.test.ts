@@ -6,13 +6,13 @@ import * as assert from 'uvu/assert';
 import { root } from './tools.js';
 
 const libLayers = [
-  ['errors', 'format', 'units', 'elements', 'native', 'progress'],
+  ['errors', 'format', 'units', 'elements', 'native', 'progress', 'live'],
   ['structure'],
   ['io'],
   ['neighbors', 'longrange', 'models'],
   ['md'],
   ['analysis', 'tables'],
-  ['plot', 'studies'],
+  ['plot', 'studies', 'widgets'],
   ['index'],
 ];
 const nativeLayers = [

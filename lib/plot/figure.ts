@@ -2,11 +2,12 @@
 import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { invalid, unknownChoice } from '../errors.js';
+import { Live } from '../live.js';
 import { withPage } from './chromium.js';
 import { fontFaceCss, htmlPage, imageTag, type Library, libraryScript, place, scriptJson } from './page.js';
 import { needsBrowser, type PlotlyFigure, rasterize, renderSVG } from './render.js';
 import { type FigureOptions, houseLayout, palette } from './style.js';
-import type { Trace } from './traces.js';
+import { type Trace, thinned } from './traces.js';
 
 /** Traces as `figure` takes them: what `line`, `scatter` … give, nested as it comes. */
 export type Traces = Trace | readonly Traces[];
@@ -21,6 +22,11 @@ export function figure(traces: Traces, options: FigureOptions = {}): Figure {
   return new Figure(([traces] as unknown[]).flat(8) as Trace[], options);
 }
 
+/** Traces that the small plotly draws. */
+const flat = new Set(
+  'bar box contour heatmap histogram histogram2d histogram2dcontour image pie scatter violin'.split(' '),
+);
+
 /** What a figure may be saved as. */
 export const figureFormats: readonly string[] = ['.png', '.svg', '.html', '.pdf'];
 
@@ -29,10 +35,13 @@ export class Figure implements PlotlyFigure {
   readonly data: readonly Trace[];
   readonly layout: Record<string, unknown>;
   readonly title: string;
+  /** As given. */
+  readonly options: FigureOptions;
 
   /** @throws EINVALID when there is nothing to draw */
   constructor(traces: readonly Trace[], options: FigureOptions = {}) {
     if (traces.length === 0) invalid('figure.traces', 'must hold at least one trace', traces);
+    this.options = options;
     this.data = colored(traces);
     const shown = this.data.filter((t) => t['name'] && t['showlegend'] !== false).length;
     this.layout = houseLayout(
@@ -100,13 +109,22 @@ export class Figure implements PlotlyFigure {
 
   /** The smallest plotly that can draw this figure. */
   get library(): Library {
-    const basic = this.data.every((t) => ['scatter', 'bar', 'pie', undefined].includes(t['type'] as string));
-    return basic ? 'plotly-basic' : 'plotly';
+    return this.data.every((t) => flat.has(String(t['type'] ?? 'scatter'))) ? 'plotly-cartesian' : 'plotly';
   }
 
   /** The same figure, shown in a notebook with zoom and pointer read-out (about 0.6 MB once per notebook). */
   interactive(): InteractiveFigure {
     return new InteractiveFigure(this);
+  }
+
+  /**
+   * Shows the figure here and now, to be redrawn as a simulation runs: at most twice a second, in one output.
+   * @example
+   * const live = figure(line([], []), { x: 'time (ps)', y: 'temperature (K)' }).live();
+   * for await (const frame of run) live.append(frame.time / 1000, frame.temperature[0]!);
+   */
+  live(): LiveFigure {
+    return new LiveFigure(this);
   }
 
   /** Writes .png, .svg, .html or .pdf by the name's ending, and gives the name back. @param options scale: of a PNG */
@@ -135,6 +153,88 @@ export class InteractiveFigure {
   readonly figure: Figure;
   constructor(figure: Figure) {
     this.figure = figure;
+  }
+}
+
+/** Least time between two drawings of a live figure, ms. */
+const liveInterval = 500;
+
+/** All points of a growing line; what is drawn of a long one is thinned as `line` does it. */
+interface Points {
+  x: number[];
+  y: number[];
+}
+
+/**
+ * Made by `figure(…).live()`, which shows it in the cell that calls it. It is drawn while the cell awaits something, such
+ * as the next frame of a simulation; the last state is drawn always, and is what a notebook saves.
+ */
+export class LiveFigure extends Live {
+  private now: Figure;
+  private readonly options: FigureOptions;
+  private grown: Points[] | undefined;
+
+  /** Use `figure(…).live()`. */
+  constructor(figure: Figure) {
+    super(liveInterval);
+    this.now = figure;
+    this.options = { ...figure.options };
+    this.changed();
+  }
+
+  /** The figure as it is now: to save, or to show elsewhere. */
+  get figure(): Figure {
+    this.redraw();
+    return this.now;
+  }
+
+  override content(): Figure {
+    return this.figure;
+  }
+
+  /**
+   * Draws other traces on the same axes. @param options changes of the figure's options, e.g. its title
+   * @throws EINVALID when there is nothing to draw
+   */
+  update(traces: Traces, options: FigureOptions = {}): void {
+    Object.assign(this.options, options);
+    this.now = new Figure([traces].flat(8) as Trace[], this.options);
+    this.grown = undefined;
+    this.changed();
+  }
+
+  /**
+   * Adds one point to every trace, in their order.
+   * @example for await (const frame of run) live.append(frame.time / 1000, frame.temperature[0]!);
+   * @throws EINVALID when there are not as many values as traces
+   */
+  append(x: number, ...ys: number[]): void {
+    const { data } = this.now;
+    if (ys.length !== data.length) {
+      const names = data.map((t, i) => t['name'] ?? `trace ${i + 1}`).join(', ');
+      invalid('live.append', `needs one y for each of ${data.length} traces (${names})`, ys.length);
+    }
+    this.grown ??= data.map((t) => ({
+      x: Array.from((t['x'] ?? []) as number[]),
+      y: Array.from((t['y'] ?? []) as number[]),
+    }));
+    for (const [i, line] of this.grown.entries()) {
+      line.x.push(x);
+      line.y.push(ys[i]!);
+    }
+    this.changed();
+  }
+
+  /** Puts what was appended into the figure. */
+  private redraw(): void {
+    const { grown } = this;
+    if (!grown) return;
+    const traces = this.now.data.map((t, i) => {
+      const { x, y } = grown[i]!;
+      const few = thinned(x, y);
+      return { ...t, x: few ? few.map((k) => x[k]) : [...x], y: few ? few.map((k) => y[k]) : [...y] };
+    });
+    this.now = new Figure(traces, this.options);
   }
 }
 

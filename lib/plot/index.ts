@@ -1,5 +1,5 @@
 export { findChromium } from './chromium.js';
-export { Figure, figure, InteractiveFigure, type Traces } from './figure.js';
+export { Figure, figure, InteractiveFigure, LiveFigure, type Traces } from './figure.js';
 export type { Scene, ViewOptions, ViewStyle } from './scene.js';
 export { type AxisOptions, type FigureOptions, palette } from './style.js';
 export {

@@ -9,10 +9,10 @@ import { fontFile } from './font.js';
 const require = createRequire(import.meta.url);
 
 /** Browser libraries a page may carry. */
-export type Library = 'plotly-basic' | 'plotly' | '3dmol';
+export type Library = 'plotly-cartesian' | 'plotly' | '3dmol';
 
 const sources: Record<Library, string> = {
-  'plotly-basic': 'plotly.js-basic-dist-min/plotly-basic.min.js',
+  'plotly-cartesian': 'plotly.js-cartesian-dist-min/plotly-cartesian.min.js',
   plotly: 'plotly.js-dist/plotly.js',
   '3dmol': '3dmol/build/3Dmol-min.js',
 };

@@ -304,7 +304,7 @@ function plain(values: Values, few?: number[]): number[] {
 }
 
 /** Indices to draw of a long series: both ends, and the least and greatest of each of 2000 stretches. */
-function thinned(x: Values, y: Values): number[] | undefined {
+export function thinned(x: Values, y: Values): number[] | undefined {
   const n = x.length;
   if (n <= longest) return undefined;
   const kept = new Set([0]);

@@ -34,7 +34,7 @@ test('interactive figures and views carry a picture, and their library once', as
   ] as Bundle[];
   for (const b of [first!, second!, again!])
     assert.match(b['text/html']!, /<img [^>]*src="data:image\/png;base64,/);
-  const has = (b: Bundle): boolean => b['text/html']!.includes('mdlabClient.add("plotly-basic"');
+  const has = (b: Bundle): boolean => b['text/html']!.includes('mdlabClient.add("plotly-cartesian"');
   assert.equal([has(first!), has(second!), has(again!)], [true, false, true]);
   const v = (await bundle(view(pair))) as Bundle;
   assert.match(v['text/html']!, /mdlabClient\.add\("3dmol"/);

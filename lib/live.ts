@@ -1,0 +1,71 @@
+/** An output that is replaced in place while something goes on: one output, redrawn no faster than eyes need. */
+
+/**
+ * Where live outputs go. The kernel puts one at `globalThis[liveSink]`; without it (a plain Node program) nothing is
+ * drawn, and everything else works.
+ */
+export interface LiveSink {
+  /**
+   * Shows the content of a live object, or replaces what is shown of it; settles when that has been drawn.
+   * @param update false: a new output in the calling cell
+   */
+  show(live: Live, update: boolean): Promise<void>;
+  /** Keeps the calling cell open until the promise settles, so that the last state is part of its output. */
+  hold(work: Promise<unknown>): void;
+}
+
+/** The place on globalThis where a front end puts its sink. */
+export const liveSink: unique symbol = Symbol.for('mdlab.live');
+
+/** At most this share of the time is spent on drawing, however long one drawing takes. */
+const drawingShare = 0.25;
+
+let counter = 0;
+
+/** Something shown once, in the cell that makes it, and redrawn there whenever it has changed. */
+export abstract class Live {
+  /** Identifies the output within the notebook. */
+  readonly id: string = `mdlab-live-${process.pid}-${++counter}`;
+  private readonly sink: LiveSink | undefined = (globalThis as { [liveSink]?: LiveSink })[liveSink];
+  private readonly interval: number;
+  private drawing: Promise<void> | undefined;
+  private stale = false;
+  private shown = false;
+  private drawnAt: number = Number.NEGATIVE_INFINITY;
+  private cost = 0;
+
+  /** @param interval least time between two drawings, ms */
+  constructor(interval: number) {
+    this.interval = interval;
+  }
+
+  /** What is to be shown now: a figure, a table, anything `display` takes. */
+  abstract content(): unknown;
+
+  /** To be called when `content` has changed, as often as wanted: only the newest is drawn, and the last always. */
+  protected changed(): void {
+    if (!this.sink) return;
+    this.stale = true;
+    if (this.drawing) return;
+    this.drawing = this.draw().finally(() => {
+      this.drawing = undefined;
+    });
+    this.sink.hold(this.drawing);
+  }
+
+  private async draw(): Promise<void> {
+    while (this.stale) {
+      const due = this.drawnAt + Math.max(this.interval, this.cost / drawingShare);
+      const pause = due - performance.now();
+      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+      const started = performance.now();
+      const update = this.shown;
+      this.stale = false;
+      this.shown = true;
+      await this.sink!.show(this, update);
+      this.drawnAt = performance.now();
+      // The first one loads what draws.
+      this.cost = update ? this.drawnAt - started : 0;
+    }
+  }
+}
