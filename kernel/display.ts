@@ -28,7 +28,7 @@ export function bundle(value: unknown, cell?: string): MimeBundle | Promise<Mime
   if (isTable(value)) return tableBundle(value);
   if (value instanceof Trajectory) return pictured(value, describeTrajectory(value));
   if (value instanceof Structure) return pictured(value, describeStructure(value));
-  if (value instanceof Live) return homes.get(value) === (cell ?? '') ? {} : bundle(value.content(), cell);
+  if (value instanceof Live) return homes.get(value) === (cell ?? '') ? {} : liveBundle(value, cell);
   if (value instanceof Error) return { 'text/plain': describeError(value) };
   return foreignBundle(value) ?? { 'text/plain': inWords(value) };
 }
@@ -41,9 +41,9 @@ function inWords(value: unknown): string {
 const homes = new WeakMap<Live, string>();
 
 /** What to show of a live object; it shows itself, so as the last expression of its own cell it has nothing to add. */
-export function liveBundle(live: Live, cell?: string): MimeBundle | Promise<MimeBundle> {
+export async function liveBundle(live: Live, cell?: string): Promise<MimeBundle> {
   if (!homes.has(live)) homes.set(live, cell ?? '');
-  return bundle(live.content(), cell);
+  return bundle(await live.content(), cell);
 }
 
 async function figureBundle(figure: Figure): Promise<MimeBundle> {

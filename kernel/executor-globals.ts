@@ -1,6 +1,7 @@
 /** Puts the functions declared in globals.ts into the executor. */
-import type { ProgressState } from '../lib/progress.js';
+
 import { Live, type LiveSink, liveSink } from '../lib/live.js';
+import type { ProgressState } from '../lib/progress.js';
 import { bundle, liveBundle, progressBundle } from './display.js';
 import type { DisplayHandle, DisplayOptions, RichText } from './globals.js';
 import type { MimeBundle, Output } from './wire.js';
@@ -41,7 +42,10 @@ export function installGlobals(
   };
 
   const display = (value: unknown, options: DisplayOptions = {}): DisplayHandle => {
-    const id = options.id ?? (value instanceof Live ? value.id : undefined) ?? `mdlab-display-${process.pid}-${++made}`;
+    const id =
+      options.id ??
+      (value instanceof Live ? value.id : undefined) ??
+      `mdlab-display-${process.pid}-${++made}`;
     send(value, options.raw ?? false, id, options.update ?? false);
     const handle: DisplayHandle = { id, update: (next) => send(next, options.raw ?? false, id, true) };
     // As a cell's last expression it has nothing to add to what it shows.
@@ -81,7 +85,6 @@ export function installGlobals(
     md: tag('text/markdown'),
     html: tag('text/html'),
     svg: tag('image/svg+xml'),
-    [progressSink]: progress,
     [progressSink]: progress,
     [liveSink]: live,
     ...more,

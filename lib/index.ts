@@ -12,3 +12,4 @@ export { Progress, type ProgressOptions } from './progress.js';
 export * from './structure/index.js';
 export * from './studies/index.js';
 export * from './tables/index.js';
+export * from './widgets/index.js';

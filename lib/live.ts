@@ -17,9 +17,6 @@ export interface LiveSink {
 /** The place on globalThis where a front end puts its sink. */
 export const liveSink: unique symbol = Symbol.for('mdlab.live');
 
-/** At most this share of the time is spent on drawing, however long one drawing takes. */
-const drawingShare = 0.25;
-
 let counter = 0;
 
 /** Something shown once, in the cell that makes it, and redrawn there whenever it has changed. */
@@ -28,18 +25,23 @@ export abstract class Live {
   readonly id: string = `mdlab-live-${process.pid}-${++counter}`;
   private readonly sink: LiveSink | undefined = (globalThis as { [liveSink]?: LiveSink })[liveSink];
   private readonly interval: number;
+  private readonly share: number;
   private drawing: Promise<void> | undefined;
   private stale = false;
   private shown = false;
   private drawnAt: number = Number.NEGATIVE_INFINITY;
   private cost = 0;
 
-  /** @param interval least time between two drawings, ms */
-  constructor(interval: number) {
+  /**
+   * @param interval least time between two drawings, ms
+   * @param share of the time that may be spent on drawing, however long one drawing takes
+   */
+  constructor(interval: number, share: number = 0.25) {
     this.interval = interval;
+    this.share = share;
   }
 
-  /** What is to be shown now: a figure, a table, anything `display` takes. */
+  /** What is to be shown now: a figure, a table, anything `display` takes, or a promise of it. */
   abstract content(): unknown;
 
   /** To be called when `content` has changed, as often as wanted: only the newest is drawn, and the last always. */
@@ -47,15 +49,15 @@ export abstract class Live {
     if (!this.sink) return;
     this.stale = true;
     if (this.drawing) return;
-    this.drawing = this.draw().finally(() => {
+    this.drawing = this.drawStale().finally(() => {
       this.drawing = undefined;
     });
     this.sink.hold(this.drawing);
   }
 
-  private async draw(): Promise<void> {
+  private async drawStale(): Promise<void> {
     while (this.stale) {
-      const due = this.drawnAt + Math.max(this.interval, this.cost / drawingShare);
+      const due = this.drawnAt + Math.max(this.interval, this.cost / this.share - this.cost);
       const pause = due - performance.now();
       if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       const started = performance.now();

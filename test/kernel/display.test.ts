@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { Window } from 'happy-dom';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bundle, progressBundle } from '../../kernel/display.js';
@@ -146,6 +148,56 @@ test('typed arrays: shape, kind, range and first values, never all', async () =>
   );
   assert.is(await text(new Int32Array(0)), 'Int32Array(0)');
   assert.match(await text(BigInt64Array.from([1n, -2n])), /min -2, max 1/);
+});
+
+test('arrays inside other values are shown in short; Node’s own printing is left as it was', async () => {
+  const frame = { forces: new Float64Array(3e5), types: Int32Array.from([1, 2]), bytes: new Uint8Array(5000) };
+  frame.forces[7] = -2;
+  assert.is(
+    await text(frame),
+    '{\n  forces: Float64Array(300\u202f000) [0, 0, 0, …] min -2, max 0,\n  types: Int32Array(2) [1, 2],\n  bytes: Uint8Array(4.88 KiB)\n}',
+  );
+  assert.match(inspect(frame.types), /^Int32Array\(2\) \[ 1, 2 \]$/);
+});
+
+test('tensors and device buffers: shape, kind, device, range', async () => {
+  const tensor = { shape: [2, 3], dtype: 'float32', data: Float32Array.from([0, 1, 2, 3, 4, 5]) };
+  assert.is(await text(tensor), 'tensor (2 × 3) float32, min 0, max 5\n[0, 1, 2, 3, 4, 5]');
+  class DeviceArray {
+    shape = [64, 269, 3];
+    dtype = 'float64';
+    device = 'cuda:0';
+  }
+  assert.is(await text(new DeviceArray()), 'DeviceArray (64 × 269 × 3) float64 on cuda:0');
+});
+
+test('elements of other libraries: SVG as picture too, HTML as it is', async () => {
+  const { document } = new Window();
+  document.body.innerHTML =
+    '<svg width="40" height="20"><title>Plot</title><rect width="40" height="20" fill="red"></rect></svg>';
+  const svg = (await bundle(document.body.firstElementChild)) as Bundle;
+  assert.match(svg['image/svg+xml']!, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+  assert.is(Buffer.from(svg['image/png']!, 'base64').readUInt32BE(16), 80, 'two pixels per px');
+  assert.is(svg['text/plain'], 'Plot');
+  document.body.innerHTML = '<figure><style>p{color:red}</style><p>Legend</p><svg></svg></figure>';
+  const html = (await bundle(document.body.firstElementChild)) as Bundle;
+  assert.equal(Object.keys(html), ['text/html', 'text/plain']);
+  assert.is(html['text/plain'], 'Legend');
+});
+
+test('Vega charts by their schema, pictures by their first bytes', async () => {
+  const $schema = 'https://vega.github.io/schema/vega-lite/v5.json';
+  const spec = { $schema, title: 'Bars', mark: 'bar', data: { values: [{ a: 1 }] } };
+  for (const chart of [spec, { toSpec: () => spec, name: 'a view of the API' }]) {
+    const shown = (await bundle(chart)) as Record<string, unknown>;
+    assert.equal(shown, { 'application/vnd.vegalite.v5+json': spec, 'text/plain': 'Vega chart: Bars' });
+  }
+  const vega = await bundle({ $schema: 'https://vega.github.io/schema/vega/v6.json' });
+  assert.ok('application/vnd.vega.v6+json' in vega);
+  const png = await figure(line([0, 1], [1, 2])).toPNG();
+  const image = (await bundle(png)) as Bundle;
+  assert.ok(Buffer.from(image['image/png']!, 'base64').equals(png));
+  assert.match(await text(Uint8Array.from([1, 2, 3])), /^Uint8Array\(3\)/);
 });
 
 test('the display symbol goes first; other values by their own shape, without colours', async () => {
