@@ -151,7 +151,11 @@ test('typed arrays: shape, kind, range and first values, never all', async () =>
 });
 
 test('arrays inside other values are shown in short; Node’s own printing is left as it was', async () => {
-  const frame = { forces: new Float64Array(3e5), types: Int32Array.from([1, 2]), bytes: new Uint8Array(5000) };
+  const frame = {
+    forces: new Float64Array(3e5),
+    types: Int32Array.from([1, 2]),
+    bytes: new Uint8Array(5000),
+  };
   frame.forces[7] = -2;
   assert.is(
     await text(frame),
