@@ -344,6 +344,8 @@ export interface NativeSchnetOptions {
   weights16: boolean;
   /** Place in SchnetOperands. */
   operands: number;
+  /** Index: float32, int16. */
+  entries: number;
   envelopeGradient: boolean;
   tolerance: number;
 }

@@ -40,7 +40,8 @@ export {
 export { type BackbonePriorOptions, backbonePriors } from './priors-backbone.js';
 export {
   Schnet,
-  type SchnetOperands,
+  type SchnetEntries,
+  SchnetOperands,
   type SchnetOptions,
   type SchnetPipeline,
   type SchnetTable,

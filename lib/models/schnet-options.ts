@@ -41,6 +41,12 @@ export type SchnetOperands =
   | 'int8'
   | 'int8-channel';
 
+/**
+ * How the numbers of a table are held. `int16`: each interval's cubic in four fixed-point numbers of 16 bits on average,
+ * with a scale per block, channel and order; most bits go to the slope, so that forces keep their digits.
+ */
+export type SchnetEntries = 'float32' | 'int16';
+
 export interface SchnetOptions {
   /**
    * `reference` is plain double-precision code, the oracle. Default the fastest that works here: `cuda` where a GPU can
@@ -59,6 +65,11 @@ export interface SchnetOptions {
   /** With `backend: 'cuda'`, `pipeline: 'flash'`. Default `float32`. */
   operands?: SchnetOperands;
   /**
+   * With `pipeline: 'table'`. Default `float32`. `int16` halves what a GPU reads per pair; a CPU computes with the same
+   * rounded numbers, no faster, to show what they cost.
+   */
+  entries?: SchnetEntries;
+  /**
    * False drops the gradient through the envelope C(r), as the published FlashSchNet code does: the forces are then
    * not −∇E. For comparison only, not with `table`. Default true.
    */
@@ -66,9 +77,9 @@ export interface SchnetOptions {
   /**
    * Error allowed in the tabulated filters' values and slopes, RMS relative to RMS, of every block; the number of
    * intervals follows. Where a table cannot have enough of them (on a GPU 1016, and less where its shared memory is
-   * small), it is made as good as it can be, and `table.worstError` says what was reached. Default 3e-6 on a CPU and 1e-5
-   * on a GPU, where more intervals than fit fast memory cost more than they bring; forces are then within 1e-5 of the
-   * network's.
+   * small) or rounding is more than this, it is made as good as it can be, and `table.worstError` says what was reached.
+   * Default 3e-6 on a CPU and 1e-5 on a GPU, where more intervals than fit fast memory cost more than they bring: forces
+   * are then within 1e-5 of the network's; 1e-4 with `entries: 'int16'`, for forces within 1e-4.
    */
   tolerance?: number;
   /** Units of the model's own energies and lengths. Default eV and Å. */
@@ -88,6 +99,7 @@ export const operandNames: readonly SchnetOperands[] = [
   'int8',
   'int8-channel',
 ];
+export const entryNames: readonly SchnetEntries[] = ['float32', 'int16'];
 const techniqueNames = ['radialBasis', 'messagePassing', 'aggregation', 'weights16'] as const;
 
 /** Options with their defaults. */
@@ -144,13 +156,27 @@ export function checkOptions(options: SchnetOptions): FullSchnetOptions {
       "can be false only with pipeline 'baseline' or 'flash'",
       reference ? 'reference' : pipeline,
     );
-  const tolerance = options.tolerance ?? (backend === 'cuda' ? 1e-5 : 3e-6);
+  const entries = choice('entries', options.entries ?? 'float32', entryNames);
+  if (entries !== 'float32' && (reference || pipeline !== 'table'))
+    invalid('schnet.entries', "must go with pipeline 'table'", reference ? 'reference' : pipeline);
+  const tolerance = options.tolerance ?? (entries === 'int16' ? 1e-4 : backend === 'cuda' ? 1e-5 : 3e-6);
   if (!(tolerance >= 1e-12 && tolerance <= 0.1))
     invalid('schnet.tolerance', 'must be between 1e-12 and 0.1', tolerance);
   const units = options.units ?? { energy: 'eV', length: 'Å' };
   choice('units.energy', units.energy, Object.keys(energyUnits) as EnergyUnit[]);
   choice('units.length', units.length, Object.keys(lengthUnits) as LengthUnit[]);
-  return { backend, device, precision, pipeline, techniques, operands, envelopeGradient, tolerance, units };
+  return {
+    backend,
+    device,
+    precision,
+    pipeline,
+    techniques,
+    operands,
+    entries,
+    envelopeGradient,
+    tolerance,
+    units,
+  };
 }
 
 /** Technique 4 is one of the choices of operands; the others need tensor cores. */

@@ -17,6 +17,7 @@ import {
 } from './schnet-config.js';
 import {
   checkOptions,
+  entryNames,
   type FullSchnetOptions,
   namesGpu,
   operandNames,
@@ -24,7 +25,13 @@ import {
   type SchnetPipeline,
 } from './schnet-options.js';
 
-export type { SchnetOperands, SchnetOptions, SchnetPipeline, SchnetTechniques } from './schnet-options.js';
+export type {
+  SchnetEntries,
+  SchnetOperands,
+  SchnetOptions,
+  SchnetPipeline,
+  SchnetTechniques,
+} from './schnet-options.js';
 
 /** What the `table` pipeline found out about its filters against the network they stand for. */
 export interface SchnetTable {
@@ -87,6 +94,7 @@ export class Schnet extends Potential {
     if (options.backend !== undefined || options.pipeline !== undefined) {
       delete kept.techniques;
       delete kept.operands;
+      delete kept.entries;
       delete kept.envelopeGradient;
       delete kept.tolerance;
       if (options.backend !== undefined && options.backend !== 'cuda') delete kept.device;
@@ -185,6 +193,7 @@ function nativeOptions(full: FullSchnetOptions): NativeSchnetOptions {
     aggregation: full.techniques.aggregation === true,
     weights16: full.techniques.weights16 === true,
     operands: operandNames.indexOf(full.operands),
+    entries: entryNames.indexOf(full.entries),
     envelopeGradient: full.envelopeGradient,
     tolerance: full.tolerance,
   };

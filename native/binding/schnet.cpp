@@ -49,6 +49,7 @@ SchnetOptions optionsOf(const Napi::Object& o) {
   options.techniques = {flag(o, "radialBasis"), flag(o, "messagePassing"), flag(o, "aggregation"),
                         flag(o, "weights16")};
   options.operands = static_cast<SchnetOperands>(integer(o, "operands"));
+  options.entries = static_cast<SchnetEntries>(integer(o, "entries"));
   options.envelopeGradient = flag(o, "envelopeGradient");
   options.tolerance = number(o, "tolerance");
   return options;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/parallel.h"
+#include "nn/packed-table.h"
 
 namespace mdlab {
 namespace {
@@ -95,6 +96,35 @@ HermiteTable<T>::HermiteTable(int functions, int channels, double lower, double 
 }
 
 template <class T>
+HermiteTable<T>::HermiteTable(const PackedTable& packed)
+    : channels_(packed.channels()),
+      stride_(padded<T>(channels_)),
+      grid_(packed.grid()),
+      errors_(packed.errors()),
+      coefficients_(packed.functions()) {
+  for (int f = 0; f < packed.functions(); ++f) {
+    coefficients_[f].reset(std::size_t(grid_.intervals()) * 4 * stride_);
+    coefficients_[f].fill(0);
+    for (int q = 0; q < grid_.intervals(); ++q)
+      for (int c = 0; c < channels_; ++c) {
+        double m[4];
+        packed.unpack(f, q, c, m);
+        // About the interval's start in place of its middle.
+        const double start[4] = {m[0] - m[1] / 2 + m[2] / 4 - m[3] / 8, m[1] - m[2] + 0.75 * m[3],
+                                 m[2] - 1.5 * m[3], m[3]};
+        setCubic(f, q, c, start);
+      }
+  }
+}
+
+template <class T>
+void HermiteTable<T>::setCubic(int function, std::int32_t interval, int channel,
+                               const double (&c)[4]) {
+  T* vector = const_cast<T*>(coefficient(function, interval, channel));
+  for (int q = 0; q < 4; ++q) vector[q * lanes<T>] = static_cast<T>(c[q]);
+}
+
+template <class T>
 double HermiteTable<T>::bytes() const {
   return static_cast<double>(sizeof(T)) * 4 * stride_ * grid_.intervals() * coefficients_.size();
 }
@@ -140,9 +170,7 @@ void HermiteTable<T>::fill(const TableSource& source) {
         for (int c = 0; c < channels_; ++c) {
           const std::size_t a = std::size_t(k) * channels_ + c, b = a + channels_;
           const Cubic cubic(at.value[a], at.slope[a], at.value[b], at.slope[b], width / count);
-          T* vector = const_cast<T*>(
-              coefficient(static_cast<int>(f), grid_.first(static_cast<int>(s)) + k, c));
-          for (int q = 0; q < 4; ++q) vector[q * lanes<T>] = static_cast<T>(cubic.c[q]);
+          setCubic(static_cast<int>(f), grid_.first(static_cast<int>(s)) + k, c, cubic.c);
         }
     });
   }

@@ -5,8 +5,11 @@
 
 #include "core/buffer.h"
 #include "nn/gemm.h"
+#include "nn/spline-grid.h"
 
 namespace mdlab {
+
+class PackedTable;
 
 // Functions R -> R^C of one distance, replaced by cubic pieces that match value and slope at their
 // ends, so that the derivative is continuous and the force is the exact gradient of the tabulated
@@ -15,6 +18,7 @@ namespace mdlab {
 // The range [lower, upper) is cut into equal segments, each into its own number of equal intervals,
 // doubled until the segment meets the tolerance: dense where a function bends, sparse where not.
 // One grid serves all functions (the blocks of a network), so an edge looks its place up once.
+// A grid of another table, stretched, stands in one segment.
 class TableGrid {
  public:
   static constexpr int segments = 32;
@@ -26,8 +30,16 @@ class TableGrid {
 
   TableGrid() = default;
   TableGrid(double lower, double upper, const std::vector<int>& intervals);
+  explicit TableGrid(const SplineGrid& stretched)
+      : total_(stretched.intervals), stretched_(stretched) {}
   // lower <= r < upper.
   Place locate(double r) const {
+    if (stretched_.intervals > 0) {
+      const double t = splineCoordinate(stretched_, r);
+      int k = static_cast<int>(t);
+      k = k < 0 ? 0 : k >= total_ ? total_ - 1 : k;
+      return {k, t - k, splineDensity(stretched_, r)};
+    }
     const double x = (r - lower_) * perSegment_;
     int s = static_cast<int>(x);
     s = s < 0 ? 0 : s >= segments ? segments - 1 : s;
@@ -47,6 +59,7 @@ class TableGrid {
   double lower_ = 0, perSegment_ = 0;
   std::int32_t total_ = 0;
   std::int32_t first_[segments] = {}, count_[segments] = {};
+  SplineGrid stretched_{};
 };
 
 // Writes value and slope of function `index` at n distances, (n,C) each.
@@ -69,6 +82,8 @@ class HermiteTable {
   // segment stop it earlier, errors() says what was reached.
   HermiteTable(int functions, int channels, double lower, double upper, double tolerance,
                const TableSource& source);
+  // The cubics of a table in 16 bits, as they are after rounding.
+  explicit HermiteTable(const PackedTable& packed);
 
   const TableGrid& grid() const { return grid_; }
   const TableErrors& errors() const { return errors_; }
@@ -102,6 +117,7 @@ class HermiteTable {
   void refine(const TableSource& source, double tolerance);
   void fill(const TableSource& source);
   void measure(const TableSource& source);
+  void setCubic(int function, std::int32_t interval, int channel, const double (&c)[4]);
 
   int channels_ = 0, stride_ = 0;
   double lower_ = 0, upper_ = 0;

@@ -30,7 +30,7 @@ void sample(const FilterNetwork<double>& net, double lengthUnit, int channels, c
 }  // namespace
 
 FilterTables::FilterTables(cuda::Device& device, const SchnetConfig& config,
-                           const SchnetParameters& parameters, double tolerance)
+                           const SchnetParameters& parameters, const SchnetOptions& options)
     : device_(device),
       blocks_(config.blocks),
       channels_(config.filters),
@@ -40,17 +40,23 @@ FilterTables::FilterTables(cuda::Device& device, const SchnetConfig& config,
   const RadialBasisTile<double> basis(config.basis);
   std::vector<FilterNetwork<double>> filters;
   for (const SchnetBlock& b : parameters.blocks) filters.emplace_back(config, b, basis, false);
+  const auto source = [&](int block, const double* r, int n, double* value, double* slope) {
+    sample(filters[block], config.lengthUnit, channels_, r, n, value, slope);
+  };
   // A slice of 32 channels must fit beside what its kernels keep there.
   const std::size_t room = device.info().sharedPerBlock - 8192;
-  const int most = static_cast<int>(room / (32 * sizeof(float))) - splineRows(0);
+  const int mostRows = static_cast<int>(room / (32 * sizeof(float)));
   const auto& cutoff = config.basis.cutoff;
-  table_ = SplineTable(config.blocks, channels_, cutoff.lower * config.lengthUnit,
-                       cutoff.upper * config.lengthUnit, tolerance, most,
-                       [&](int block, const double* r, int n, double* value, double* slope) {
-                         sample(filters[block], config.lengthUnit, channels_, r, n, value, slope);
-                       });
-  report_ = {grid().intervals, sizeof(float) * 1.0 * rows() * features_ * blocks_, tolerance,
-             table_.errors()};
+  const auto make = [&](auto table, int most) {
+    return decltype(table)(config.blocks, channels_, cutoff.lower * config.lengthUnit,
+                           cutoff.upper * config.lengthUnit, options.tolerance, most, source);
+  };
+  if (options.entries == SchnetEntries::int16)
+    table_ = make(PackedTable(), mostRows / 2 - 1);
+  else
+    table_ = make(SplineTable(), mostRows - splineRows(0));
+  report_ = {grid().intervals, sizeof(float) * 1.0 * blockWords() * blocks_, options.tolerance,
+             std::visit([](const auto& t) { return t.errors(); }, table_)};
 }
 
 int FilterTables::channelsPerLane(std::size_t other) const {
@@ -64,17 +70,35 @@ int FilterTables::channelsPerLane(std::size_t other) const {
 void FilterTables::upload(cuda::Stream& stream, int perLane) {
   cuda::DeviceBuffer<float>& to = onDevice_[perLane - 1];
   if (to.size()) return;
-  const std::size_t perBlock = std::size_t(rows()) * features_;
   const int width = 32 * perLane;
-  std::vector<float> all(perBlock * blocks_);
-  for (int b = 0; b < blocks_; ++b) {
-    const std::vector<float>& from = table_.coefficients(b);
-    for (int row = 0; row < grid().intervals + 3; ++row)
-      for (int c = 0; c < channels_; ++c)
-        all[b * perBlock + (std::size_t(c / width) * rows() + row) * width + c % width] =
-            from[std::size_t(row) * channels_ + c];
-  }
+  std::vector<float> all(blockWords() * blocks_);
+  // Writes rows of channels, `from` (rows, channels) of entries, into their slices.
+  const auto cut = [&]<class Entry>(const std::vector<Entry>& from, int block) {
+    auto* out = reinterpret_cast<Entry*>(all.data() + block * blockWords());
+    for (std::size_t k = 0; k < from.size(); ++k) {
+      const std::size_t row = k / channels_, c = k % channels_;
+      out[(c / width * rows() + row) * width + c % width] = from[k];
+    }
+  };
+  for (int b = 0; b < blocks_; ++b)
+    if (const auto* spline = std::get_if<SplineTable>(&table_)) {
+      cut(spline->coefficients(b), b);
+    } else {
+      const auto& packed = std::get<PackedTable>(table_);
+      cut(std::vector<PackedCubic>(std::size_t(rows()) * channels_, PackedTable::zero()), b);
+      cut(packed.cubics(b), b);
+    }
   to.upload(stream, all);
+  if (packed()) uploadScales(stream);
+}
+
+// Channels that are padding have scales of zero, which makes any cubic zero.
+void FilterTables::uploadScales(cuda::Stream& stream) {
+  std::vector<float> all(std::size_t(4) * features_ * blocks_, 0.f);
+  for (int b = 0; b < blocks_; ++b)
+    std::ranges::copy(std::get<PackedTable>(table_).scales(b),
+                      all.begin() + std::size_t(4) * features_ * b);
+  scales_.upload(stream, all);
 }
 
 }  // namespace mdlab

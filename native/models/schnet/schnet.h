@@ -79,10 +79,14 @@ enum class SchnetOperands {
   int8Channel
 };
 
+// How a table's numbers are held: in 16 bits as nn/packed-table.h says.
+enum class SchnetEntries { float32, int16 };
+
 struct SchnetOptions {
   SchnetPipeline pipeline = SchnetPipeline::table;
   SchnetTechniques techniques;                        // on top of baseline
   SchnetOperands operands = SchnetOperands::float32;  // of `flash` on a device
+  SchnetEntries entries = SchnetEntries::float32;     // of `table`
   bool envelopeGradient = true;  // false: as the published FlashSchNet code, forces are not −∇E
   double tolerance = 1e-5;       // of the table's value and slope, relative to their RMS
 };

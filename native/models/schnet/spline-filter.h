@@ -45,6 +45,31 @@ __device__ inline Channels<N> combine(const float (&w)[4], const Channels<N> (&t
   return sum;
 }
 
+// The lane's filters as the kernels of table.cu read them: W, and dW/dt over slopeFactor.
+template <int N>
+class SplineFilter {
+ public:
+  static constexpr int channels = N, words = 1;  // of a channel in a row
+  __device__ SplineFilter(const float* table, const float* /*scales*/)
+      : lane_(table + laneOf() * N) {}
+  __device__ Channels<N> value(unsigned place) const {
+    Channels<N> tap[4];
+    splineTaps<N>(lane_, place, tap);
+    return combine(splineWeights(place).b, tap);
+  }
+  template <bool WithValue>
+  __device__ void read(unsigned place, Channels<N>& value, Channels<N>& slope) const {
+    Channels<N> tap[4];
+    splineTaps<N>(lane_, place, tap);
+    const SplineWeights w = splineWeights(place);
+    slope = combine(w.d, tap);
+    if constexpr (WithValue) value = combine(w.b, tap);
+  }
+
+ private:
+  const float* lane_;
+};
+
 // Copies a slice of the table into shared memory; all threads of the block call it.
 __device__ inline void copyTable(float* to, const float* from, int floats) {
   for (int k = threadIdx.x * 4; k < floats; k += blockDim.x * 4)

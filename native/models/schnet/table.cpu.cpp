@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "models/schnet/pair-schedule.h"
+#include "nn/packed-table.h"
 #include "nn/simd.h"
 
 namespace mdlab {
@@ -22,13 +23,18 @@ class Table final : public Interaction<T> {
     std::vector<FilterNetwork<double>> filters;
     for (const SchnetBlock& b : parameters.blocks) filters.emplace_back(config, b, basis, false);
     const auto& cutoff = config.basis.cutoff;
-    table_ = HermiteTable<T>(config.blocks, config.filters, cutoff.lower, cutoff.upper,
-                             context.options.tolerance,
-                             [&](int block, const double* r, int n, double* value, double* slope) {
-                               sample(filters[block], config.filters, r, n, value, slope);
-                             });
-    report_ = {table_.grid().intervals(), table_.bytes(), context.options.tolerance,
-               table_.errors()};
+    const double tolerance = context.options.tolerance;
+    const TableSource source = [&](int block, const double* r, int n, double* value,
+                                   double* slope) {
+      sample(filters[block], config.filters, r, n, value, slope);
+    };
+    if (context.options.entries == SchnetEntries::int16)
+      table_ = HermiteTable<T>(PackedTable(config.blocks, config.filters, cutoff.lower,
+                                           cutoff.upper, tolerance, splineMostIntervals, source));
+    else
+      table_ = HermiteTable<T>(config.blocks, config.filters, cutoff.lower, cutoff.upper, tolerance,
+                               source);
+    report_ = {table_.grid().intervals(), table_.bytes(), tolerance, table_.errors()};
   }
 
   const TableReport* table() const override { return &report_; }

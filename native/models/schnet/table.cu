@@ -1,4 +1,5 @@
 #include "cuda/warp.h"
+#include "models/schnet/packed-filter.h"
 #include "models/schnet/spline-filter.h"
 #include "models/schnet/table.cuda.h"
 
@@ -106,23 +107,24 @@ __global__ void __launch_bounds__(128) tableBegin(TableBegin a) {
   }
   const int rest = (8 - count % 8) % 8;
   if (lane < rest) {
-    a.rows.place[slot + count + lane] = static_cast<unsigned>(a.grid.intervals + 3)
-                                        << splineFractionBits;
+    a.rows.place[slot + count + lane] = a.empty;
     a.rows.atom[slot + count + lane] = i;
     a.rows.unit[slot + count + lane] = {};
   }
   if (lane == 0) a.rows.count[i] = count;
 }
 
-template <int N>
+template <class Filter>
 __global__ void __launch_bounds__(1024) tableForward(TableMessage a) {
+  constexpr int N = Filter::channels;
   extern __shared__ float4 sharedMemory[];
   float* table = reinterpret_cast<float*>(sharedMemory);
-  const int slice = blockIdx.x % a.slices.slices, tableFloats = a.slices.rows * 32 * N;
+  const int slice = blockIdx.x % a.slices.slices;
+  const int tableFloats = a.slices.rows * 32 * N * Filter::words;
   copyTable(table, a.slices.table + static_cast<long long>(slice) * tableFloats, tableFloats);
   __syncthreads();
-  const float* lane = table + laneOf() * N;
   const int channel = slice * 32 * N + laneOf() * N, perBlock = blockDim.x / 32 / a.parts;
+  const Filter filter(table, a.slices.scales + 4 * channel);
   const int step = gridDim.x / a.slices.slices * perBlock;
   for (int i0 = blockIdx.x / a.slices.slices * perBlock; i0 < a.rows.atoms; i0 += step) {
     const int i = i0 + warpOf() / a.parts;
@@ -136,9 +138,7 @@ __global__ void __launch_bounds__(1024) tableForward(TableMessage a) {
         y[n] = load<N>(a.from + static_cast<long long>(e.atom[n]) * a.slices.features + channel);
 #pragma unroll
       for (int n = 0; n < 8; ++n) {
-        Channels<N> tap[4];
-        splineTaps<N>(lane, e.place[n], tap);
-        const Channels<N> w = combine(splineWeights(e.place[n]).b, tap);
+        const Channels<N> w = filter.value(e.place[n]);
 #pragma unroll
         for (int c = 0; c < N; ++c) sum.c[c] = fmaf(w.c[c], y[n].c[c], sum.c[c]);
       }
@@ -148,16 +148,18 @@ __global__ void __launch_bounds__(1024) tableForward(TableMessage a) {
   }
 }
 
-template <int N, bool WithY>
+template <class Filter, bool WithY>
 __global__ void __launch_bounds__(768) tableReverse(TableReverse a) {
+  constexpr int N = Filter::channels;
   extern __shared__ float4 sharedMemory[];
   float* table = reinterpret_cast<float*>(sharedMemory);
-  const int slice = blockIdx.x % a.slices.slices, tableFloats = a.slices.rows * 32 * N;
+  const int slice = blockIdx.x % a.slices.slices;
+  const int tableFloats = a.slices.rows * 32 * N * Filter::words;
   copyTable(table, a.slices.table + static_cast<long long>(slice) * tableFloats, tableFloats);
   __syncthreads();
-  const float* lane = table + laneOf() * N;
   float* slopes = a.slope + slice * a.slotCount;
   const int channel = slice * 32 * N + laneOf() * N, perBlock = blockDim.x / 32 / a.parts;
+  const Filter filter(table, a.slices.scales + 4 * channel);
   const int step = gridDim.x / a.slices.slices * perBlock;
   for (int i0 = blockIdx.x / a.slices.slices * perBlock; i0 < a.rows.atoms; i0 += step) {
     const int i = i0 + warpOf() / a.parts;
@@ -172,16 +174,13 @@ __global__ void __launch_bounds__(768) tableReverse(TableReverse a) {
       for (int n = 0; n < 8; ++n) {
         const long long j = static_cast<long long>(e.atom[n]) * a.slices.features + channel;
         const Channels<N> yj = load<N>(a.y + j), gj = load<N>(a.g + j);
-        Channels<N> tap[4];
-        splineTaps<N>(lane, e.place[n], tap);
-        const SplineWeights w = splineWeights(e.place[n]);
-        const Channels<N> slope = combine(w.d, tap);
+        Channels<N> value, slope;
+        filter.template read<WithY>(e.place[n], value, slope);
         part[n] = 0;
 #pragma unroll
         for (int c = 0; c < N; ++c)
           part[n] = fmaf(slope.c[c], fmaf(yj.c[c], gi.c[c], yi.c[c] * gj.c[c]), part[n]);
         if constexpr (WithY) {
-          const Channels<N> value = combine(w.b, tap);
 #pragma unroll
           for (int c = 0; c < N; ++c) sum.c[c] = fmaf(value.c[c], gj.c[c], sum.c[c]);
         }
@@ -209,7 +208,7 @@ __global__ void __launch_bounds__(128) tableFinish(TableFinish a) {
     const TableDirection u = a.rows.unit[slot + k];
     float slope = 0;
     for (int s = 0; s < a.slices; ++s) slope += a.slope[s * a.slotCount + slot + k];
-    const double force = 3.0 * a.energyUnit * splineDensity(a.grid, u.r) * slope;
+    const double force = a.slopeUnit * splineDensity(a.grid, u.r) * slope;
     const double x = force * u.x, y = force * u.y, z = force * u.z, half = -0.5 * u.r;
     f[0] += x;
     f[1] += y;

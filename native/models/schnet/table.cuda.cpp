@@ -13,17 +13,22 @@ namespace {
 
 constexpr const char* file = "models/schnet/table.cu";
 
-std::string forwardName(int perLane) {
-  return "mdlab::tableForward<" + std::to_string(perLane) + ">";
+std::string filterName(bool packed, int perLane) {
+  return std::string(packed ? "mdlab::PackedFilter<" : "mdlab::SplineFilter<") +
+         std::to_string(perLane) + ">";
 }
-std::string reverseName(int perLane, bool withY) {
-  return "mdlab::tableReverse<" + std::to_string(perLane) + ", " + (withY ? "true" : "false") + ">";
+std::string forwardName(const std::string& filter) { return "mdlab::tableForward<" + filter + ">"; }
+std::string reverseName(const std::string& filter, bool withY) {
+  return "mdlab::tableReverse<" + filter + ", " + (withY ? "true" : "false") + ">";
 }
-std::vector<std::string> kernelNames(int perLane) {
-  return {"mdlab::tableBegin",  "mdlab::tableFinish",       "mdlab::tableVirial",
-          forwardName(perLane), reverseName(perLane, true), reverseName(perLane, false)};
+std::vector<std::string> kernelNames(const std::string& filter) {
+  return {"mdlab::tableBegin", "mdlab::tableFinish",      "mdlab::tableVirial",
+          forwardName(filter), reverseName(filter, true), reverseName(filter, false)};
 }
-const cuda::ListedKernels listed1(file, kernelNames(1)), listed2(file, kernelNames(2));
+const cuda::ListedKernels listed1(file, kernelNames(filterName(false, 1))),
+    listed2(file, kernelNames(filterName(false, 2))),
+    packed1(file, kernelNames(filterName(true, 1))),
+    packed2(file, kernelNames(filterName(true, 2)));
 
 // The path over a neighbour list of directed pairs.
 class ListTable final : public InteractionOnDevice {
@@ -43,13 +48,14 @@ class ListTable final : public InteractionOnDevice {
   void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges,
                bool gradient) override {
     if (!forward_.function) {
-      module_ = cuda::KernelModule(tables_.device(), file, kernelNames(perLane_));
+      const std::string filter = filterName(tables_.packed(), perLane_);
+      module_ = cuda::KernelModule(tables_.device(), file, kernelNames(filter));
       begin_ = module_.kernel<TableBegin>("mdlab::tableBegin");
       finish_ = module_.kernel<TableFinish>("mdlab::tableFinish");
       virial_ = module_.kernel<TableVirial>("mdlab::tableVirial");
-      forward_ = module_.kernel<TableMessage>(forwardName(perLane_));
+      forward_ = module_.kernel<TableMessage>(forwardName(filter));
       for (const bool withY : {false, true})
-        reverse_[withY] = module_.kernel<TableReverse>(reverseName(perLane_, withY));
+        reverse_[withY] = module_.kernel<TableReverse>(reverseName(filter, withY));
     }
     tables_.upload(stream, perLane_);
     slots_ = edges + 8 * (std::int64_t{batch.atoms} + 1);
@@ -70,7 +76,7 @@ class ListTable final : public InteractionOnDevice {
     rows_ = {batch.atoms, list->rowStart, count_.data(), place_.data(), atom_.data(), unit_.data()};
     first_ = true;
     cuda::launch(stream, begin_, {cuda::blocksFor(batch.atoms, 4), {128}},
-                 {batch, *list, tables_.grid(), rows_});
+                 {batch, *list, tables_.grid(), rows_, tables_.emptyPlace()});
   }
 
   void forward(cuda::Stream& stream, int block, const float* y, float* m) override {
@@ -90,7 +96,7 @@ class ListTable final : public InteractionOnDevice {
     double* rowVirial = out.virial ? rowVirial_.data() : nullptr;
     cuda::launch(stream, finish_, {cuda::blocksFor(batch_.atoms, 4), {128}},
                  {rows_, tables_.grid(), slope_.data(), slots_, tables_.slices(perLane_),
-                  tables_.energyUnit(), out.forces, rowVirial});
+                  tables_.slopeFactor() * tables_.energyUnit(), out.forces, rowVirial});
     if (rowVirial)
       cuda::launch(stream, virial_, {{static_cast<unsigned>(batch_.systems)}, {256}},
                    {batch_, rowVirial, out.virial});
@@ -127,8 +133,8 @@ class ListTable final : public InteractionOnDevice {
   }
 
   TableSlices slicesOf(int block) const {
-    return {tables_.block(block, perLane_), tables_.rows(), tables_.slices(perLane_),
-            tables_.features()};
+    return {tables_.block(block, perLane_), tables_.scales(block), tables_.rows(),
+            tables_.slices(perLane_), tables_.features()};
   }
 
   FilterTables& tables_;
@@ -156,12 +162,12 @@ class TableOnDevice final : public InteractionOnDevice {
  public:
   TableOnDevice(cuda::Device& device, const SchnetConfig& config,
                 const SchnetParameters& parameters, const SchnetOptions& options)
-      : tables_(device, config, parameters, options.tolerance),
+      : tables_(device, config, parameters, options),
         overList_(makeListTable(tables_)),
         overTeams_(makeTournament(tables_)) {}
 
   bool needsList(const DeviceBatch& batch) const override {
-    return !tournamentTakes(tables_, batch);
+    return tables_.packed() || !tournamentTakes(tables_, batch);
   }
   void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges,
                bool gradient) override {

@@ -12,7 +12,7 @@ struct alignas(16) TableDirection {
 };
 
 // Pairs within the cutoff as rows of slots, each row a multiple of 8 long and aligned; the last
-// slots of a row may be empty (place = splineNowhere, atom = the row's own).
+// slots of a row may be empty (a place where every filter is zero, atom = the row's own).
 struct TableRows {
   int atoms;
   const int* rowStart;   // (atoms+1) of the neighbour list
@@ -27,10 +27,12 @@ MDLAB_BOTH inline long long firstSlot(const TableRows& rows, int row) {
   return (static_cast<long long>(rows.rowStart[row] + 7) / 8 + row) * 8;
 }
 
-// One slice of channels of one block's table, (rows, 32 · channels a lane); slices follow.
+// One slice of channels of one block's table, (rows, 32 · channels a lane) of one word each, two of
+// 16-bit tables; slices follow.
 struct TableSlices {
   const float* table;
-  int rows;      // splineRows(intervals)
+  const float* scales;  // (features, 4) of 16-bit tables
+  int rows;
   int slices;    // of the channels
   int features;  // stride of the features
 };
@@ -40,6 +42,7 @@ struct TableBegin {
   DeviceListView list;
   SplineGrid grid;
   TableRows rows;
+  unsigned empty;  // a place where every filter is zero
 };
 
 // m_i = Σ_j W y_j; or, for the reverse, gradY_i = Σ_j W g_j and per slot
@@ -60,7 +63,7 @@ struct TableReverse {
   const float* y;
   const float* g;
   float* to;            // gradY
-  float* slope;         // (slices, slots) dE/dt / 3
+  float* slope;         // (slices, slots) dE/dt over FilterTables::slopeFactor()
   long long slotCount;  // slots of one slice
 };
 
@@ -71,7 +74,7 @@ struct TableFinish {
   const float* slope;
   long long slotCount;
   int slices;
-  double energyUnit;  // eV per model energy
+  double slopeUnit;   // eV of a slope of 1
   double* forces;     // or null
   double* rowVirial;  // (atoms,6) xx yy zz xy xz yz, or null
 };

@@ -1,0 +1,109 @@
+// Tables of 16 bits a coefficient: what they cost against the exact network, on both backends the same.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { dataFile } from '../../lib/io/data-file.js';
+import { loadModel } from '../../lib/models/load.js';
+import { evaluate } from '../../lib/models/potential.js';
+import type { Schnet, SchnetOptions } from '../../lib/models/schnet.js';
+import { randomSchnet } from '../../lib/models/schnet-random.js';
+import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
+import { onCuda } from '../cuda.js';
+import { relativeError } from '../tools.js';
+import { atoms, code, globule, jittered, periodicCell, smallConfigs } from './schnet-cases.js';
+
+const int16: SchnetOptions = { backend: 'cpu', pipeline: 'table', entries: 'int16' };
+const mixed = [
+  globule(40, 5, 3),
+  periodicCell(9, 2),
+  globule(1, 5, 1),
+  globule(83, 7, 4),
+  ...jittered(globule(20, 4, 9), 2, 0.1, 1),
+];
+/** A model, and what is evaluated with it. */
+const cases = [
+  ...Object.entries(smallConfigs).map(
+    ([name, config]) => [name, randomSchnet(config, { backend: 'reference', seed: 7 }), mixed] as const,
+  ),
+  [
+    'published shape',
+    randomSchnet({ rbf: { type: 'gaussian', count: 64 } }, { backend: 'reference' }),
+    [globule(100, 10, 1)],
+  ] as const,
+  [
+    'trained, CLN025',
+    loadModel(dataFile('models/schnet-1enh.safetensors'), { backend: 'reference' }) as Schnet,
+    [beadsFromSequence(sequences.CLN025)],
+  ] as const,
+];
+
+for (const [name, reference, systems] of cases) {
+  const want = evaluate(reference, systems, { virial: true });
+
+  test(`${name}: forces of a 16-bit table are the network's to 1e-4`, () => {
+    for (const precision of ['float64', 'float32'] as const) {
+      const model = reference.with({ ...int16, precision });
+      assert.is(model.table!.tolerance, 1e-4);
+      assert.ok(model.table!.worstError < 1.5e-4, `${model.table!.worstError}`);
+      const got = evaluate(model, systems, { virial: true });
+      const error = relativeError(got.forces, want.forces);
+      assert.ok(error < 1e-4 && error > 1e-6, `forces ${error}`);
+      assert.ok(relativeError(got.energy, want.energy) < 2e-4, `${relativeError(got.energy, want.energy)}`);
+    }
+  });
+
+  test(`${name}: its digits leave less than half of that`, () => {
+    const fine = reference.with({ ...int16, tolerance: 1e-5 });
+    const error = relativeError(evaluate(fine, systems).forces, want.forces);
+    assert.ok(error < 5e-5, `forces ${error}`);
+  });
+
+  onCuda(`${name}: a GPU computes with the same rounded numbers`, () => {
+    const here = evaluate(reference.with({ ...int16, precision: 'float64' }), systems, { virial: true });
+    const model = reference.with({ ...int16, backend: 'cuda' });
+    const there = evaluate(model, systems, { virial: true });
+    for (const [what, least] of [
+      ['energy', 2e-6],
+      ['forces', 5e-6],
+      ['virial', 5e-6],
+    ] as const) {
+      const error = relativeError(there[what], here[what]);
+      assert.ok(error < least, `${what} ${error}`);
+    }
+    assert.equal(evaluate(model, systems, { virial: true }).forces, there.forces);
+  });
+}
+
+onCuda('a 16-bit table on a GPU takes any batch, and gives each replica what it gets alone', () => {
+  const model = randomSchnet({}, { backend: 'cuda', entries: 'int16' });
+  const replicas = jittered(globule(269, 14, 1), 64, 0.1, 2);
+  const { forces } = evaluate(model, replicas);
+  for (const k of [0, 63]) {
+    const alone = evaluate(model, replicas[k]!).forces;
+    assert.ok(relativeError(forces.subarray(3 * 269 * k, 3 * 269 * (k + 1)), alone) < 1e-6);
+  }
+  const lonely = evaluate(model, atoms(0, 0, 0, 1e6, 0, 0));
+  assert.ok(Math.abs(lonely.energy[0]! - 2 * evaluate(model, atoms(1, 2, 3)).energy[0]!) < 1e-6);
+  assert.ok(lonely.forces.every((f) => f === 0));
+});
+
+test('entries are refused where there is no table, and do not follow into another pipeline', () => {
+  const config = smallConfigs['gaussian tanh']!;
+  const asked = (options: SchnetOptions): string => code(() => randomSchnet(config, options));
+  assert.match(
+    asked({ entries: 'int8' as 'int16' }),
+    /EINVALID schnet.entries: must be one of 'float32', 'int16'.*received "int8"/,
+  );
+  assert.match(
+    asked({ pipeline: 'flash', entries: 'int16' }),
+    /EINVALID schnet.entries: must go with pipeline 'table'/,
+  );
+  assert.match(
+    asked({ backend: 'reference', entries: 'int16' }),
+    /EINVALID schnet.entries: must go with pipeline 'table'/,
+  );
+  const table = randomSchnet(config, int16);
+  assert.is(table.with({ precision: 'float64' }).options.entries, 'int16');
+  assert.is(table.with({ pipeline: 'flash' }).options.entries, undefined);
+});
+
+test.run();
