@@ -1,4 +1,4 @@
-// Runs in the reader's browser, inlined into pages and notebooks: wakes figures and 3-D views, sorts tables.
+// Runs in the reader's browser, inlined into pages and notebooks: wakes figures and 3-D views (client-view.js), sorts tables.
 // A plain script without imports; everything it needs is in the page.
 window.mdlabClient ??= (() => {
   const packed = {};
@@ -35,131 +35,9 @@ window.mdlabClient ??= (() => {
     place.querySelector('img').style.display = 'none';
   }
 
-  // Frames arrive as unsigned 16-bit integers on a grid over the bounding box: (frames, atoms, 3).
-  function positionsOf(scene) {
-    const bytes = Uint8Array.from(atob(scene.frames), (c) => c.charCodeAt(0));
-    const grid = new Uint16Array(bytes.buffer);
-    return (frame, atom, axis) =>
-      scene.origin[axis] + scene.step * grid[(frame * scene.count + atom) * 3 + axis];
-  }
-
-  function buildModel(viewer, scene, at) {
-    const model = viewer.addModel();
-    const atoms = Array.from({ length: scene.count }, (_, i) => ({
-      elem: 'C',
-      atom: scene.names?.[i] ?? '',
-      resn: scene.residueNames?.[i] ?? '',
-      resi: scene.residueIds?.[i] ?? i,
-      chain: scene.chains?.[i] ?? 'A',
-      serial: i,
-      x: at(0, i, 0),
-      y: at(0, i, 1),
-      z: at(0, i, 2),
-      bonds: [],
-      bondOrder: [],
-      properties: {},
-    }));
-    for (let b = 0; b < scene.bonds.length; b += 2) {
-      const [i, j] = [scene.bonds[b], scene.bonds[b + 1]];
-      atoms[i].bonds.push(j);
-      atoms[i].bondOrder.push(1);
-      atoms[j].bonds.push(i);
-      atoms[j].bondOrder.push(1);
-    }
-    model.addAtoms(atoms);
-    return model;
-  }
-
-  function styleModel(model, scene) {
-    const color = (atom) => scene.palette[scene.colors[atom.serial]];
-    const groups = new Map();
-    for (const [i, r] of scene.radii.entries()) {
-      if (!groups.has(r)) groups.set(r, []);
-      groups.get(r).push(i);
-    }
-    for (const [radius, serial] of groups) {
-      const style = scene.cartoon ? {} : { sphere: { radius, colorfunc: color } };
-      if (scene.stick > 0 && !scene.cartoon) style.stick = { radius: scene.stick, colorfunc: color };
-      if (scene.cartoon) style.cartoon = { style: 'trace', thickness: 0.6, colorfunc: color };
-      model.setStyle({ serial }, style);
-    }
-  }
-
-  function drawBox(viewer, edges) {
-    viewer.removeAllShapes();
-    for (const [from, to] of edges) {
-      const point = ([x, y, z]) => ({ x, y, z });
-      viewer.addLine({ start: point(from), end: point(to), color: '#52606D', linewidth: 1 });
-    }
-  }
-
-  function controls(scene, show) {
-    const bar = document.createElement('div');
-    bar.style.cssText =
-      'display:flex;gap:8px;align-items:center;font:13px Inter,Arial,sans-serif;padding:4px 0';
-    const button = document.createElement('button');
-    button.textContent = '▶ Play';
-    button.style.width = '6em';
-    const slider = document.createElement('input');
-    Object.assign(slider, { type: 'range', min: 0, max: scene.frameCount - 1, value: 0 });
-    slider.style.flex = '1';
-    slider.setAttribute('aria-label', 'frame');
-    const label = document.createElement('span');
-    label.style.cssText = 'min-width:13em;font-variant-numeric:tabular-nums';
-    bar.append(button, slider, label);
-    const go = (frame) => {
-      slider.value = frame;
-      label.textContent = scene.labels[frame];
-      show(frame);
-    };
-    let timer;
-    const stop = () => {
-      clearInterval(timer);
-      timer = undefined;
-      button.textContent = '▶ Play';
-    };
-    button.onclick = () => {
-      if (timer) return stop();
-      button.textContent = '❚❚ Pause';
-      timer = setInterval(() => {
-        if (!bar.isConnected) return stop();
-        go((Number(slider.value) + 1) % scene.frameCount);
-      }, 60);
-    };
-    slider.oninput = () => go(Number(slider.value));
-    label.textContent = scene.labels[0];
-    return bar;
-  }
-
   async function view(place) {
-    const library = await load('3dmol');
-    const scene = dataOf(place);
-    const at = positionsOf(scene);
-    const div = document.createElement('div');
-    div.style.cssText = `position:relative;width:${scene.width}px;max-width:100%;height:${scene.height}px`;
-    place.append(div);
-    const viewer = library.createViewer(div, { backgroundColor: 'white', antialias: true });
-    if (!viewer) throw new Error('no WebGL');
-    const model = buildModel(viewer, scene, at);
-    styleModel(model, scene);
-    drawBox(viewer, scene.box);
-    viewer.setView(scene.view);
-    viewer.zoomTo();
-    viewer.render();
-    const show = (frame) => {
-      for (const a of model.selectedAtoms({})) {
-        a.x = at(frame, a.serial, 0);
-        a.y = at(frame, a.serial, 1);
-        a.z = at(frame, a.serial, 2);
-      }
-      styleModel(model, scene);
-      if (scene.boxes) drawBox(viewer, scene.boxes[frame]);
-      viewer.render();
-      place.dataset.frame = frame;
-    };
-    if (scene.frameCount > 1) place.append(controls(scene, show));
-    place.querySelector('img').style.display = 'none';
-    place.dataset.frame = 0;
+    const [library, viewer] = await Promise.all([load('3dmol'), load('viewer')]);
+    viewer.show(place, dataOf(place), library);
   }
 
   function keyOf(cell) {

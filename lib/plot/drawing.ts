@@ -1,7 +1,9 @@
 /** A scene as a flat picture: shaded spheres and sticks sorted by depth, in SVG of our own. */
+import { formatNumber } from '../format.js';
 import type { Rotation } from './camera.js';
+import type { Coloring } from './coloring.js';
 import { escapeHtml } from './page.js';
-import { boxEdges, type Scene } from './scene.js';
+import { boxEdges, colorOf, type Scene } from './scene.js';
 
 interface Primitive {
   /** Towards the reader, Å. */
@@ -32,7 +34,10 @@ export function drawScene(scene: Scene, frame: number, turn: Rotation): string {
   const box = scene.options.box === false ? null : (scene.frames[frame]!.box ?? scene.structure.box);
   const edges = box ? boxEdges(box) : [];
   const projection = project(scene, positions, edges.flat(), turn, { width, height });
-  const parts = [...spheres(scene, positions, projection), ...sticks(scene, positions, projection)];
+  const parts = [
+    ...spheres(scene, frame, positions, projection),
+    ...sticks(scene, frame, positions, projection),
+  ];
   for (const [a, b] of edges) parts.push(edge(a as unknown as Point, b as unknown as Point, projection));
   parts.sort((a, b) => a.depth - b.depth);
   const title = scene.options.title;
@@ -44,8 +49,22 @@ export function drawScene(scene: Scene, frame: number, turn: Rotation): string {
 <stop offset="0" stop-color="#fff" stop-opacity="0.75"/><stop offset="0.35" stop-color="#fff" stop-opacity="0.12"/>
 <stop offset="0.75" stop-color="#000" stop-opacity="0.1"/><stop offset="1" stop-color="#000" stop-opacity="0.42"/>
 </radialGradient></defs><rect width="${width}" height="${height}" fill="#fff"/>
-${parts.map((p) => p.svg).join('\n')}${words}</svg>
+${parts.map((p) => p.svg).join('\n')}${words}${scaleBar(scene.colorings[0]!, width, height)}</svg>
 `;
+}
+
+/** The colours of numbers from least to greatest, in the lower right corner. */
+function scaleBar({ name, palette, range }: Coloring, width: number, height: number): string {
+  if (!range) return '';
+  const stops = [0, 0.25, 0.5, 0.75, 1].map(
+    (t) => `<stop offset="${t}" stop-color="${palette[Math.round(t * (palette.length - 2))]}"/>`,
+  );
+  const [x, y] = [width - 170, height - 16];
+  const words = (at: number, anchor: string, text: string): string =>
+    `<text x="${at}" y="${y - 5}" text-anchor="${anchor}" font-family="Inter,Arial,sans-serif" font-size="11" fill="#52606D">${escapeHtml(text)}</text>`;
+  return `<defs><linearGradient id="mdlab-scale">${stops.join('')}</linearGradient></defs>
+<rect x="${x}" y="${y}" width="160" height="8" fill="url(#mdlab-scale)" stroke="#829AB1" stroke-width="0.5"/>
+${words(x, 'start', formatNumber(range[0], 3))}${words(x + 80, 'middle', name)}${words(x + 160, 'end', formatNumber(range[1], 3))}`;
 }
 
 function project(
@@ -103,14 +122,14 @@ function mixed(color: string, white: number): string {
 
 const px = (v: number): string => String(Math.round(v * 100) / 100);
 
-function spheres(scene: Scene, p: ArrayLike<number>, to: Projection): Primitive[] {
+function spheres(scene: Scene, frame: number, p: ArrayLike<number>, to: Projection): Primitive[] {
   const shaded = scene.structure.count <= shadedMost;
   const hidden = scene.structure.count > 20_000 ? coveredSpheres(scene, p, to) : undefined;
   return Array.from(scene.radii).flatMap((radius, i) => {
     if (radius === 0 || hidden?.[i]) return [];
     const [x, y, depth] = to.of(p[3 * i]!, p[3 * i + 1]!, p[3 * i + 2]!);
     const shape = `cx="${px(x)}" cy="${px(y)}" r="${px(Math.max(0.6, radius * to.scale))}"`;
-    const ball = `<circle ${shape} fill="${to.fog(scene.colors[i]!, depth)}"${shaded ? '' : ' stroke="#0003" stroke-width="0.5"'}/>`;
+    const ball = `<circle ${shape} fill="${to.fog(colorOf(scene, frame, i), depth)}"${shaded ? '' : ' stroke="#0003" stroke-width="0.5"'}/>`;
     return { depth, svg: shaded ? `${ball}<circle ${shape} fill="url(#mdlab-ball)"/>` : ball };
   });
 }
@@ -130,7 +149,7 @@ function coveredSpheres(scene: Scene, p: ArrayLike<number>, to: Projection): Uin
 }
 
 /** Each bond as two halves in the colours of their ends, a dark edge below a lighter core. */
-function sticks(scene: Scene, p: ArrayLike<number>, to: Projection): Primitive[] {
+function sticks(scene: Scene, frame: number, p: ArrayLike<number>, to: Projection): Primitive[] {
   const out: Primitive[] = [];
   if (!(scene.stick > 0)) return out;
   const width = 2 * scene.stick * to.scale;
@@ -147,7 +166,7 @@ function sticks(scene: Scene, p: ArrayLike<number>, to: Projection): Primitive[]
       const [x2, y2, z2] = to.of(...middle);
       const depth = (z1 + z2) / 2 - 0.01;
       const d = `x1="${px(x1)}" y1="${px(y1)}" x2="${px(x2)}" y2="${px(y2)}"`;
-      const color = to.fog(scene.colors[atom]!, depth);
+      const color = to.fog(colorOf(scene, frame, atom), depth);
       out.push({
         depth,
         svg: `<line ${d} stroke="${shade(color)}" stroke-width="${px(width)}" stroke-linecap="round"/><line ${d} stroke="${color}" stroke-width="${px(0.55 * width)}"/>`,

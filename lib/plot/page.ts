@@ -17,12 +17,14 @@ const sources: Record<Library, string> = {
   '3dmol': '3dmol/build/3Dmol-min.js',
 };
 
+const ownFile = (name: string): string =>
+  fileURLToPath(new URL(`../../../lib/plot/${name}`, import.meta.url));
+
 let client: string | undefined;
 
 /** A script element with our own browser code (client.js, a plain script shipped as a file). */
 export function clientScript(): string {
-  const file = fileURLToPath(new URL('../../../lib/plot/client.js', import.meta.url));
-  client ??= `<script>${readFileSync(file, 'utf8')}</script>`;
+  client ??= `<script>${readFileSync(ownFile('client.js'), 'utf8')}</script>`;
   return client;
 }
 
@@ -75,8 +77,10 @@ const packed = new Map<Library, string>();
 export function libraryScript(library: Library): string {
   let text = packed.get(library);
   if (!text) {
-    const code = gzipSync(readFileSync(require.resolve(sources[library])), { level: 6 }).toString('base64');
-    text = `${clientScript()}<script>mdlabClient.add(${scriptJson(library)},"${code}")</script>`;
+    const add = (name: string, file: string): string =>
+      `mdlabClient.add(${scriptJson(name)},"${gzipSync(readFileSync(file), { level: 9 }).toString('base64')}");`;
+    const own = library === '3dmol' ? add('viewer', ownFile('client-view.js')) : '';
+    text = `${clientScript()}<script>${add(library, require.resolve(sources[library]))}${own}</script>`;
     packed.set(library, text);
   }
   return text;

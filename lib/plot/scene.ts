@@ -2,6 +2,7 @@
 import { appearance, beads, findElement } from '../elements.js';
 import { invalid, unknownChoice } from '../errors.js';
 import type { Box, Structure, Trajectory, TrajectoryFrame } from '../structure/index.js';
+import { type Coloring, coloringsOf, type ParticleValues } from './coloring.js';
 
 /** How particles are drawn; 'cartoon' follows the backbone of residues. */
 export type ViewStyle = 'ball-and-stick' | 'spacefill' | 'sticks' | 'points' | 'cartoon';
@@ -16,8 +17,13 @@ export const viewStyles: readonly ViewStyle[] = [
 export interface ViewOptions {
   /** Default: ball-and-stick where there are bonds, else spacefill; points above 20 000 particles. */
   style?: ViewStyle;
-  /** 'element' (default), 'residue' (along the chain), 'type', 'chain', or one number per particle. */
-  colorBy?: 'element' | 'residue' | 'type' | 'chain' | ArrayLike<number>;
+  /** 'element' (default), 'residue' (along the chain), 'type', 'chain', a name of `values`, or one number per particle. */
+  colorBy?: 'element' | 'residue' | 'type' | 'chain' | (string & {}) | ArrayLike<number>;
+  /**
+   * Numbers to colour by, by their name with unit, e.g. `{ 'charge (e)': q }`: one per particle, or such a list for each
+   * frame. The reader chooses among them, too.
+   */
+  values?: Readonly<Record<string, ParticleValues>>;
   /** px; default 640 x 420. */
   width?: number;
   height?: number;
@@ -38,8 +44,8 @@ export interface Scene {
   /** Index of each kept frame in the trajectory. */
   readonly kept: readonly number[];
   readonly style: ViewStyle;
-  /** `#rrggbb` of each particle. */
-  readonly colors: readonly string[];
+  /** Ways to colour, the one to start with first. */
+  readonly colorings: readonly Coloring[];
   /** Sphere radius of each particle, Å. */
   readonly radii: Float64Array;
   /** Stick radius, Å; 0 without sticks. */
@@ -79,7 +85,7 @@ export function makeScene(what: Structure | Trajectory, options: ViewOptions): S
     frames: kept.map((i) => frames[i]!),
     kept,
     style,
-    colors: colorsOf(structure, options.colorBy ?? 'element'),
+    colorings: coloringsOf(structure, options, frames.length, kept),
     radii: radiiOf(structure, style),
     stick:
       { 'ball-and-stick': large ? 0.35 : 0.16, sticks: large ? 0.35 : 0.16, cartoon: 0.45 }[
@@ -88,6 +94,13 @@ export function makeScene(what: Structure | Trajectory, options: ViewOptions): S
     bonds: drawnBonds(structure, style),
     options,
   };
+}
+
+/** `#rrggbb` of a particle in a kept frame, by the first colouring. */
+export function colorOf(scene: Scene, frame: number, particle: number): string {
+  const { index, palette } = scene.colorings[0]!;
+  const at = index.length > scene.structure.count ? frame * scene.structure.count + particle : particle;
+  return palette[index[at]!]!;
 }
 
 function drawnBonds(s: Structure, style: ViewStyle): Int32Array {
@@ -185,69 +198,6 @@ function radiiOf(s: Structure, style: ViewStyle): Float64Array {
     return Float64Array.from(s.residues!.atomNames, (name) => (name === 'CA' ? 0.45 : 0));
   const scale = style === 'spacefill' ? 1 : style === 'points' ? 0.12 : style === 'sticks' ? 0.1 : 0.26;
   return Float64Array.from(s.symbols, (name) => scale * appearance(name).radius);
-}
-
-/** Hues of equal lightness, a golden angle apart, for things that have no colour of their own. */
-export function categorical(index: number): string {
-  return hsl((index * 137.508) % 360, 0.55, 0.55);
-}
-
-function colorsOf(s: Structure, by: NonNullable<ViewOptions['colorBy']>): string[] {
-  if (typeof by !== 'string') {
-    if (by.length !== s.count) invalid('view.colorBy', `must have ${s.count} numbers`, by.length);
-    const values = Array.from(by);
-    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (const v of values) {
-      if (Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
-    }
-    return values.map((v) =>
-      Number.isFinite(v) ? viridis(high > low ? (v - low) / (high - low) : 0.5) : '#999999',
-    );
-  }
-  if (by === 'element') return s.symbols.map((name) => appearance(name).color);
-  if (by === 'type') {
-    if (!s.types) invalid('view.colorBy', "'type' needs types", 'a structure without');
-    return Array.from(s.types, (t) => categorical(t));
-  }
-  if (by !== 'residue' && by !== 'chain')
-    unknownChoice('view.colorBy', by, ['element', 'residue', 'type', 'chain']);
-  if (!s.residues) invalid('view.colorBy', `'${by}' needs residues`, 'a structure without');
-  const { ids, chains } = s.residues;
-  const groups = new Map<string, number>();
-  const group = Array.from(ids, (id, i) => {
-    const key = by === 'chain' ? chains[i]! : `${chains[i]}:${id}`;
-    if (!groups.has(key)) groups.set(key, groups.size);
-    return groups.get(key)!;
-  });
-  return group.map((g) =>
-    by === 'chain' ? categorical(g) : viridis(groups.size > 1 ? g / (groups.size - 1) : 0),
-  );
-}
-
-// Nine stops of matplotlib's viridis (CC0).
-const stops = ['440154', '472d7b', '3b528b', '2c728e', '21918c', '28ae80', '5ec962', 'addc30', 'fde725'];
-
-/** @param t 0..1 */
-export function viridis(t: number): string {
-  const at = Math.max(0, Math.min(1, t)) * (stops.length - 1);
-  const i = Math.min(stops.length - 2, Math.floor(at));
-  const channel = (hex: string, k: number): number => Number.parseInt(hex.slice(2 * k, 2 * k + 2), 16);
-  const mix = [0, 1, 2].map(
-    (k) => channel(stops[i]!, k) + (at - i) * (channel(stops[i + 1]!, k) - channel(stops[i]!, k)),
-  );
-  return `#${mix.map((v) => Math.round(v).toString(16).padStart(2, '0')).join('')}`;
-}
-
-function hsl(hue: number, saturation: number, lightness: number): string {
-  const a = saturation * Math.min(lightness, 1 - lightness);
-  const f = (n: number): string => {
-    const k = (n + hue / 30) % 12;
-    const v = lightness - a * Math.max(-1, Math.min(k - 3, 9 - k, 1));
-    return Math.round(255 * v)
-      .toString(16)
-      .padStart(2, '0');
-  };
-  return `#${f(0)}${f(8)}${f(4)}`;
 }
 
 /** The twelve edges of a cell, from its origin at (0,0,0), Å. */

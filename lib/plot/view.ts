@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { unknownChoice } from '../errors.js';
 import { formatNumber } from '../format.js';
-import type { Structure, Trajectory } from '../structure/index.js';
+import type { Residues, Structure, Trajectory } from '../structure/index.js';
 import { eulerRotation, principalRotation, quaternion, type Rotation } from './camera.js';
 import { drawScene } from './drawing.js';
 import { htmlPage, imageTag, libraryScript, place } from './page.js';
@@ -11,7 +11,9 @@ import { rasterize } from './render.js';
 import { boxEdges, makeScene, type Scene, type ViewOptions } from './scene.js';
 
 /**
- * Looks at a structure or trajectory.
+ * Looks at a structure or trajectory: turn it, play it, choose what colours it, click two, three or four particles for
+ * their distance, angle or dihedral.
+ * @example view(trajectory, { values: { 'charge (e)': charges }, colorBy: 'charge (e)' })
  * @example await view(trajectory, { colorBy: 'residue' }).save('folding.html');
  * @throws EINVALID for an unknown style or colouring, or nothing to show
  */
@@ -82,11 +84,10 @@ export class View {
     return `${name}: ${formatNumber(structure.count)} particles${frames.length > 1 ? `, ${frames.length} frames` : ''}`;
   }
 
-  /** What client.js reads: positions on a 16-bit grid over all kept frames, colours by index. */
+  /** What client-view.js reads: positions on a 16-bit grid over all kept frames, colours by index. */
   private data(): Record<string, unknown> {
     const { scene } = this;
     const { structure, frames } = scene;
-    const palette = [...new Set(scene.colors)];
     const showBox = scene.options.box !== false;
     const boxes = frames.map((f) => (showBox ? (f.box ?? structure.box) : null));
     const sameBox = boxes.every((b) => b === boxes[0] || String(b?.vectors) === String(boxes[0]?.vectors));
@@ -96,19 +97,17 @@ export class View {
       frameCount: frames.length,
       labels: frames.map((f, i) => frameLabel(scene.kept[i]!, f.time)),
       bonds: Array.from(scene.bonds),
-      palette,
-      colors: scene.colors.map((c) => palette.indexOf(c)),
+      colorings: scene.colorings.map(({ name, palette, index, range }) => ({
+        name,
+        palette: range ? palette : palette.slice(0, 1 + index.reduce((a, b) => Math.max(a, b), 0)),
+        index: Buffer.from(index).toString('base64'),
+        ...(range ? { range: range.map((v) => formatNumber(v, 3)) } : {}),
+      })),
+      symbols: coded(structure.symbols),
       radii: Array.from(scene.radii, (r) => Number(r.toFixed(3))),
       stick: scene.style === 'sticks' || scene.style === 'ball-and-stick' ? scene.stick : 0,
       cartoon: scene.style === 'cartoon',
-      ...(structure.residues && scene.style === 'cartoon'
-        ? {
-            names: structure.residues.atomNames,
-            residueNames: structure.residues.names,
-            residueIds: Array.from(structure.residues.ids),
-            chains: structure.residues.chains,
-          }
-        : {}),
+      ...(structure.residues ? residueData(structure.residues) : {}),
       box: boxes[0] ? rounded(boxEdges(boxes[0])) : [],
       ...(sameBox ? {} : { boxes: boxes.map((b) => (b ? rounded(boxEdges(b)) : [])) }),
       view: [0, 0, 0, 0, ...quaternion(this.turn)],
@@ -116,6 +115,26 @@ export class View {
       height: this.height,
     };
   }
+}
+
+function residueData(residues: Residues): Record<string, unknown> {
+  const { atomNames, names, ids, chains } = residues;
+  return {
+    atomNames: coded(atomNames),
+    // chain, name, number: 'A ALA 12'
+    residues: coded(names.map((name, i) => `${chains[i]} ${name} ${ids[i]}`)),
+  };
+}
+
+/** Words of which many are the same: each once, and 16-bit places among them. Beyond 65 535 different ones the rest is nameless. */
+function coded(words: readonly string[]): { words: string[]; index: string } {
+  const places = new Map<string, number>();
+  const index = Uint16Array.from(words, (word) => {
+    if (!places.has(word)) places.set(word, places.size);
+    return Math.min(65_535, places.get(word)!);
+  });
+  const known = [...places.keys()].slice(0, 65_535);
+  return { words: known, index: Buffer.from(index.buffer).toString('base64') };
 }
 
 function turnOf(scene: Scene): Rotation {

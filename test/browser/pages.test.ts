@@ -176,6 +176,66 @@ else {
     });
   });
 
+  test('clicks measure: names, distance, angle and dihedral, which follow the frames', async () => {
+    // A square bent by 90° about its second bond; in the last frame the first bond has grown to 2 Å.
+    const chain = new Structure({
+      symbols: ['N', 'C', 'C', 'O'],
+      positions: Float64Array.from([1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1]),
+    });
+    const grown = Float64Array.from(chain.positions, (x, i) => (i === 0 ? 2 : x));
+    const motion = new Trajectory(chain, [{ positions: chain.positions }, { positions: grown }]);
+    const options = { values: { 'charge (e)': [-1, 0, 0.5, 2] }, width: 320, height: 240 };
+    const file = await view(motion, options).save(join(folder, 'measure.html'));
+    await open(file, { offline: true }, async (page) => {
+      const ready = 'document.querySelector(".mdlab-view")?.mdlabViewer';
+      await page.waitForFunction(ready, undefined, { timeout: 60_000 });
+      const words = (): Promise<string> => page.locator('.mdlab-measured').innerText();
+      assert.is(await words(), 'click particles to measure');
+      const read: string[] = [];
+      for (const i of [0, 1, 2, 3]) {
+        const { x, y } = await page.evaluate<{ x: number; y: number }>(
+          `${ready}.modelToScreen(${ready}.selectedAtoms({ serial: ${i} })[0])`,
+        );
+        await page.mouse.click(x, y);
+        await page.waitForTimeout(50);
+        read.push(await words());
+      }
+      assert.is(read[0], 'N #0');
+      assert.is(read[1], 'N #0 – C #1: 1.000 Å');
+      assert.match(read[2]!, /C #2: 90\.0°$/);
+      assert.match(read[3]!, /O #3: -?90\.0°$/);
+      await page.locator('button', { hasText: 'Clear' }).click();
+      assert.is(await words(), 'click particles to measure');
+      await page.locator('input[type=range]').fill('1');
+      for (const i of [0, 1]) {
+        const { x, y } = await page.evaluate<{ x: number; y: number }>(
+          `${ready}.modelToScreen(${ready}.selectedAtoms({ serial: ${i} })[0])`,
+        );
+        await page.mouse.click(x, y);
+        await page.waitForTimeout(50);
+      }
+      assert.is(await words(), 'N #0 – C #1: 2.000 Å');
+      await page.locator('input[type=range]').fill('0');
+      assert.is(await words(), 'N #0 – C #1: 1.000 Å');
+    });
+  });
+
+  test('the reader chooses what colours the particles, and sees the scale', async () => {
+    const file = await view(molecule, {
+      values: { 'charge (e)': [-0.2, 0.2] },
+      width: 320,
+      height: 200,
+    }).save(join(folder, 'colour.html'));
+    await open(file, { offline: true }, async (page) => {
+      await page.waitForSelector('.mdlab-view select', { timeout: 60_000 });
+      const before = await page.locator('.mdlab-view canvas').first().screenshot();
+      assert.not.ok(await page.locator('text=-0.2').isVisible());
+      await page.locator('.mdlab-view select').selectOption({ label: 'colour: charge (e)' });
+      assert.ok(await page.locator('text=-0.2').isVisible());
+      assert.not.equal(before, await page.locator('.mdlab-view canvas').first().screenshot());
+    });
+  });
+
   test('a saved figure page draws itself, also with the full library', async () => {
     for (const [name, fig] of [
       ['line.html', chart],

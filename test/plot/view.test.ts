@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eulerRotation, principalRotation, quaternion } from '../../lib/plot/camera.js';
 import { view } from '../../lib/plot/index.js';
-import { bondsOf } from '../../lib/plot/scene.js';
+import { bondsOf, colorOf } from '../../lib/plot/scene.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
 import { random } from '../tools.js';
 
@@ -148,11 +148,50 @@ test('long trajectories are thinned evenly and stay small', async () => {
 });
 
 test('colours by residue run along the chain, by number along the values', () => {
-  const by = view(chain, { colorBy: 'residue' }).scene.colors;
-  assert.is(by[0], by[4]);
-  assert.is(by[0], '#440154');
-  assert.is(by[29], '#fde725');
-  assert.is(view(water, { colorBy: [0, 5, 10] }).scene.colors[2], '#fde725');
+  const { scene } = view(chain, { colorBy: 'residue' });
+  assert.is(colorOf(scene, 0, 0), colorOf(scene, 0, 4));
+  assert.is(colorOf(scene, 0, 0), '#440154');
+  assert.is(colorOf(scene, 0, 29), '#fde725');
+  assert.is(colorOf(view(water, { colorBy: [0, 5, 10] }).scene, 0, 2), '#fde725');
+});
+
+test('every colouring the structure allows is offered, the one asked for first', async () => {
+  const charges = Float64Array.from({ length: 30 }, (_, i) => (i === 3 ? Number.NaN : i - 10));
+  const v = view(chain, { values: { 'charge (e)': charges }, colorBy: 'charge (e)', rotation: [0, 0, 0] });
+  const names = v.scene.colorings.map((c) => c.name);
+  assert.equal(names, ['charge (e)', 'element', 'residue', 'chain']);
+  // Both signs: the scale is even around zero, blue to red; what has no number is grey.
+  assert.equal(v.scene.colorings[0]!.range, [-19, 19]);
+  assert.is(colorOf(v.scene, 0, 29), '#b2182b');
+  assert.is(colorOf(v.scene, 0, 10), '#e8e8e8');
+  assert.is(colorOf(v.scene, 0, 3), '#999999');
+  const svg = v.toSVG();
+  for (const words of ['charge (e)', '>-19<', '>19<']) assert.ok(svg.includes(words), words);
+  const { colorings } = await sceneOf(v);
+  assert.equal(colorings![0]!['range'], ['-19', '19']);
+  assert.is(Buffer.from(colorings![1]!['index'], 'base64').length, 30);
+});
+
+test('numbers of each frame colour that frame, also when frames are left out', () => {
+  const frames = Array.from({ length: 10 }, () => ({ positions: water.positions }));
+  const forces = frames.map((_, k) => [k, 0, 9 - k]);
+  const { scene } = view(new Trajectory(water, frames), {
+    values: { f: forces },
+    colorBy: 'f',
+    maxFrames: 2,
+  });
+  assert.equal(scene.kept, [0, 9]);
+  const ends = ['#440154', '#fde725'];
+  assert.equal([colorOf(scene, 0, 0), colorOf(scene, 1, 0)], ends);
+  assert.equal([colorOf(scene, 1, 2), colorOf(scene, 0, 2)], ends);
+  assert.throws(
+    () => view(new Trajectory(water, frames), { values: { f: forces.slice(1) } }),
+    /view\.values 'f': must have one list for each of 10 frames, received 9/,
+  );
+  assert.throws(
+    () => view(water, { values: { q: [1, 2] } }),
+    /view\.values 'q': must have 3 numbers, received 2/,
+  );
 });
 
 test('a fragment shows a picture without scripts', async () => {
