@@ -1,4 +1,5 @@
 /** The connection file: where a front end expects the kernel to listen. */
+import { getHashes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { MdlabError, malformed } from '../lib/errors.js';
 
@@ -40,7 +41,8 @@ export function readConnection(file: string): Connection {
   if (typeof c.ip !== 'string' || !c.ip) malformed(file, 'ip', 'must be an address', c.ip);
   if (typeof (c.key ?? '') !== 'string') malformed(file, 'key', 'must be text', c.key);
   const scheme = c.signature_scheme || 'hmac-sha256';
-  if (!/^hmac-[a-z0-9-]+$/.test(scheme)) malformed(file, 'signature_scheme', 'must be hmac-HASH', scheme);
+  if (!/^hmac-[a-z0-9-]+$/.test(scheme) || !getHashes().includes(scheme.slice(5)))
+    malformed(file, 'signature_scheme', 'must be hmac- and a hash that Node has', scheme);
   for (const p of ports)
     if (!Number.isInteger(c[p]) || c[p]! < 1 || c[p]! > 65535)
       malformed(file, p, 'must be a port number', c[p]);

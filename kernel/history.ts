@@ -1,66 +1,113 @@
-/** What was run in this session, for history_request. */
+/** What was run, for history_request: in this session, and in earlier ones, which history-files.ts keeps. */
+import { unknownChoice } from '../lib/errors.js';
+import { HistoryFile, historyFolder, otherSessions } from './history-files.js';
+import { type Content, flag, number, text } from './requests.js';
 
-export interface HistoryRequest {
-  output?: boolean;
-  hist_access_type?: string;
-  session?: number;
-  start?: number;
-  stop?: number | null;
-  n?: number | null;
-  pattern?: string;
-  unique?: boolean;
-}
-
-interface Entry {
+export interface Entry {
+  session: number;
   line: number;
   input: string;
   output: string | null;
 }
 
-/** The one session there is. */
-const session = 1;
+/** So many are given where the request does not say. */
+const usualTail = 10;
 
 export class History {
-  private readonly entries: Entry[] = [];
+  private readonly own: Entry[] = [];
+  private readonly file: HistoryFile;
+
+  /** @param folder of the user's sessions; made with the first cell that is kept */
+  constructor(private readonly folder: string = historyFolder()) {
+    this.file = new HistoryFile(folder);
+  }
 
   /** @returns what takes the cell's output as text */
   add(line: number, input: string): (output: string) => void {
-    const entry: Entry = { line, input, output: null };
-    this.entries.push(entry);
+    this.file.write({ line, input });
+    const entry: Entry = { session: this.file.session, line, input, output: null };
+    this.own.push(entry);
     return (output) => {
       entry.output = output;
+      this.file.write({ line, output });
     };
   }
 
-  /** Triples (session, line, input), or (session, line, [input, output]) where outputs are asked for. */
-  find(request: HistoryRequest): unknown[] {
-    const found = this.select(request);
-    return found.map((e) => [session, e.line, request.output ? [e.input, e.output] : e.input]);
+  /**
+   * The entries a history_request asks for: triples (session, line, input), or (session, line, [input, output]); oldest first.
+   * @throws EINVALID
+   */
+  find(request: Content): unknown[] {
+    const output = flag(request, 'output', false);
+    return this.select(request).map((e) => [e.session, e.line, output ? [e.input, e.output] : e.input]);
   }
 
-  private select(r: HistoryRequest): Entry[] {
-    if (r.hist_access_type === 'range') {
-      // 0 is the session going on.
-      if (r.session && r.session !== session) return [];
-      return this.entries.filter(
-        (e) => e.line >= (r.start ?? 0) && e.line < (r.stop ?? Number.POSITIVE_INFINITY),
-      );
+  private select(r: Content): Entry[] {
+    const type = r['hist_access_type'] ?? 'tail';
+    if (type === 'range') {
+      const [start, stop] = [number(r, 'start', 0), number(r, 'stop', Number.POSITIVE_INFINITY)];
+      return this.session(number(r, 'session', 0)).filter((e) => e.line >= start && e.line < stop);
     }
-    let found = this.entries;
-    if (r.hist_access_type === 'search') {
-      const pattern = globPattern(r.pattern ?? '*');
-      found = found.filter((e) => pattern.test(e.input));
-      if (r.unique)
-        found = [...new Map(found.map((e) => [e.input, e] as const).reverse()).values()].reverse();
-    }
-    return r.n ? found.slice(-r.n) : found;
+    const all = [...otherSessions(this.folder, this.file.session).flat(), ...this.own];
+    if (type === 'tail') return last(all, number(r, 'n', usualTail));
+    if (type !== 'search') return unknownChoice('hist_access_type', type, ['tail', 'range', 'search']);
+    const pattern = text({ pattern: '*', ...r }, 'pattern');
+    const found = all.filter((e) => matches(e.input, pattern));
+    return last(flag(r, 'unique', false) ? newestOfEach(found) : found, number(r, 'n', found.length));
+  }
+
+  /** 0 is the session going on, -1 the one before it; others go by their number. */
+  private session(asked: number): Entry[] {
+    if (asked === 0 || asked === this.file.session) return this.own;
+    const others = otherSessions(this.folder, this.file.session);
+    if (asked > 0) return others.find((s) => s[0]!.session === asked) ?? [];
+    return (
+      others.filter((s) => s[0]!.session < (this.own[0]?.session ?? Number.POSITIVE_INFINITY)).at(asked) ?? []
+    );
   }
 }
 
-/** `*` any text, `?` one character. */
-function globPattern(glob: string): RegExp {
-  const parts = [...glob].map((c) =>
-    c === '*' ? '.*' : c === '?' ? '.' : c.replace(/[\\^$.|+()[\]{}]/g, '\\$&'),
-  );
-  return new RegExp(`^${parts.join('')}$`, 's');
+function last(entries: Entry[], n: number): Entry[] {
+  return n > 0 ? entries.slice(-n) : [];
+}
+
+function newestOfEach(entries: Entry[]): Entry[] {
+  const newest = new Map(entries.map((e) => [e.input, e]));
+  return entries.filter((e) => newest.get(e.input) === e);
+}
+
+/** A glob: `*` any text, `?` one character, `[abc]`, `[a-z]` and `[^a]` one of a set. Takes no more than |text| |pattern| steps. */
+export function matches(text: string, pattern: string): boolean {
+  const wanted = pieces(pattern);
+  const given = [...text];
+  let [t, p] = [0, 0];
+  let [backText, backPattern] = [0, -1];
+  while (t < given.length) {
+    const piece = wanted[p];
+    if (piece === '*') [backText, backPattern, p] = [t, p, p + 1];
+    else if (piece?.(given[t]!)) [t, p] = [t + 1, p + 1];
+    else if (backPattern >= 0) {
+      backText++;
+      [t, p] = [backText, backPattern + 1];
+    } else return false;
+  }
+  return wanted.slice(p).every((piece) => piece === '*');
+}
+
+type Piece = '*' | ((character: string) => boolean);
+
+function pieces(pattern: string): Piece[] {
+  return (pattern.match(/\[\^?\]?[^\]]*\]|[\s\S]/gu) ?? []).map((piece) => {
+    if (piece === '*') return '*';
+    if (piece === '?') return () => true;
+    if (piece.length < 3 || !piece.startsWith('[')) return (c) => c === piece;
+    const not = piece[1] === '^';
+    const ranges = piece.slice(not ? 2 : 1, -1).match(/[\s\S]-[\s\S]|[\s\S]/gu) ?? [];
+    const inside = (c: string): boolean =>
+      ranges.some((r) => {
+        const [from, dash, to] = [...r];
+        return dash && to ? c >= from! && c <= to : c === from;
+      });
+    return (c) => inside(c) !== not;
+  });
 }

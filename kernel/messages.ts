@@ -1,5 +1,6 @@
 /** Jupyter messages on the wire: identities, delimiter, signature, four JSON parts, buffers (protocol 5.4, "wire protocol"). */
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { isObject } from './requests.js';
 
 export const protocolVersion = '5.4';
 
@@ -24,6 +25,8 @@ export interface Message {
 
 export interface Outgoing {
   type: string;
+  /** Made up when not given. */
+  id?: string;
   content: object;
   parent?: Partial<Header>;
   identities?: readonly (Buffer | string)[];
@@ -31,11 +34,16 @@ export interface Outgoing {
   buffers?: readonly Uint8Array[];
 }
 
+/** A message is known again among so many before it. */
+const remembered = 65_536;
+
 const delimiter = Buffer.from('<IDS|MSG>');
 
 export class Codec {
   private readonly session = randomUUID();
   private readonly hash: string;
+  /** Signatures of the last messages, oldest first. */
+  private readonly seen = new Set<string>();
 
   /**
    * @param key empty: messages are not signed
@@ -52,7 +60,7 @@ export class Codec {
 
   encode(m: Outgoing): (Uint8Array | string)[] {
     const header: Header = {
-      msg_id: randomUUID(),
+      msg_id: m.id ?? randomUUID(),
       session: this.session,
       username: this.username,
       date: new Date().toISOString(),
@@ -65,7 +73,7 @@ export class Codec {
     return [...(m.identities ?? []), delimiter, this.sign(parts), ...parts, ...(m.buffers ?? [])];
   }
 
-  /** undefined for what is no message, or is not signed with the key: such are dropped. */
+  /** undefined for what is no message, is not signed with the key, or came before: such are dropped. Nothing is parsed unsigned. */
   decode(frames: readonly Buffer[]): Message | undefined {
     const at = frames.findIndex((f) => f.equals(delimiter));
     if (at < 0 || frames.length < at + 6) return undefined;
@@ -74,15 +82,9 @@ export class Codec {
     try {
       const [header, parent, metadata, content] = parts.map((p) => JSON.parse(p.toString('utf8')));
       if (typeof header?.msg_type !== 'string' || typeof header?.msg_id !== 'string') return undefined;
-      if (typeof content !== 'object' || content === null) return undefined;
-      return {
-        identities: frames.slice(0, at),
-        header,
-        parent,
-        metadata,
-        content,
-        buffers: frames.slice(at + 6),
-      };
+      if (!isObject(parent) || !isObject(metadata) || !isObject(content)) return undefined;
+      const [identities, buffers] = [frames.slice(0, at), frames.slice(at + 6)];
+      return { identities, header, parent, metadata, content, buffers };
     } catch {
       return undefined;
     }
@@ -90,8 +92,11 @@ export class Codec {
 
   private verified(signature: Buffer, parts: readonly Buffer[]): boolean {
     if (!this.key) return true;
-    const expected = Buffer.from(this.sign(parts));
-    return signature.length === expected.length && timingSafeEqual(signature, expected);
+    const expected = this.sign(parts);
+    if (!equal(signature, Buffer.from(expected)) || this.seen.has(expected)) return false;
+    if (this.seen.size >= remembered) for (const oldest of this.seen) if (this.seen.delete(oldest)) break;
+    this.seen.add(expected);
+    return true;
   }
 
   private sign(parts: readonly Buffer[]): string {
@@ -100,4 +105,8 @@ export class Codec {
     for (const p of parts) hmac.update(p);
     return hmac.digest('hex');
   }
+}
+
+function equal(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
 }

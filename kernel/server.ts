@@ -5,18 +5,19 @@
 import * as zmq from 'zeromq';
 import { MdlabError } from '../lib/errors.js';
 import { addressOf, type Connection } from './connection.js';
-import { History, type HistoryRequest } from './history.js';
+import { History } from './history.js';
 import { kernelInfo } from './kernel-info.js';
 import { Codec, type Header, type Message } from './messages.js';
 import { Broadcast, Outbox } from './outbox.js';
+import { type Content, flag, object, text, texts } from './requests.js';
 import { type ExecuteReply, Session } from './session.js';
+import { Stdin } from './stdin.js';
 import { toCodePoints, toUnits } from './text-offsets.js';
 import type { CommMessage } from './wire.js';
 
 type Channel = 'shell' | 'control';
-type Content = Record<string, unknown>;
 type CommInfoReply = { status: 'ok'; comms: Record<string, { target_name: string }> };
-type Handler = (message: Message, channel: Channel) => Promise<Content | undefined> | Content | undefined;
+type Handler = (message: Message) => Promise<Content | undefined> | Content | undefined;
 
 /** The session starts with the first request after kernel_info, or this long after the sockets are open, ms. */
 const warmUpAfter = 150;
@@ -28,14 +29,17 @@ export class KernelServer {
   private readonly sockets = {
     shell: new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 }),
     control: new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 }),
-    stdin: new zmq.Router({ sendHighWaterMark: 0, linger: 0 }),
+    stdin: new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 0 }),
     iopub: new zmq.XPublisher({ sendHighWaterMark: 0, linger: 1000, verbosity: 'allSubs' }),
     hb: new zmq.Reply({ linger: 0 }),
   };
   private readonly replies: Record<Channel, Outbox>;
   private readonly iopub: Broadcast;
   private readonly history = new History();
-  private opened: Session<Header> | undefined;
+  private readonly stdin: Stdin;
+  private opened: Session<Message> | undefined;
+  /** The cell that runs. */
+  private running: Header | undefined;
   private count = 0;
   private closing: Promise<void> | undefined;
   private readonly whenClosed: Promise<void>;
@@ -48,6 +52,7 @@ export class KernelServer {
     this.codec = new Codec(connection.key, connection.signature_scheme);
     this.replies = { shell: new Outbox(this.sockets.shell), control: new Outbox(this.sockets.control) };
     this.iopub = new Broadcast(this.sockets.iopub, this.codec);
+    this.stdin = new Stdin(this.sockets.stdin, this.codec);
     this.whenClosed = new Promise((resolve) => {
       this.resolveClosed = resolve;
     });
@@ -57,8 +62,9 @@ export class KernelServer {
   async serve(): Promise<void> {
     for (const name of ['shell', 'control', 'stdin', 'iopub', 'hb'] as const) await this.bind(name);
     this.iopub.send('status', { execution_state: 'starting' }, {});
-    void this.receive('shell');
-    void this.receive('control');
+    void this.receive('shell', (m) => this.dispatch(m, 'shell'));
+    void this.receive('control', (m) => this.dispatch(m, 'control'));
+    void this.receive('stdin', (m) => this.stdin.receive(m));
     void this.welcome();
     void this.beat();
     setTimeout(() => void (this.closing ?? this.session), warmUpAfter).unref();
@@ -80,8 +86,15 @@ export class KernelServer {
     return this.closing;
   }
 
-  private get session(): Session<Header> {
-    this.opened ??= new Session<Header>(this.folder, (header, output) => this.iopub.output(output, header));
+  private get session(): Session<Message> {
+    this.opened ??= new Session<Message>(
+      this.folder,
+      ({ header, content }, output) => {
+        // A silent cell broadcasts nothing; its comms are no output.
+        if (content['silent'] !== true || 'comm' in output) this.iopub.output(output, header);
+      },
+      (request, question, signal) => this.stdin.ask(request, question, signal),
+    );
     return this.opened;
   }
 
@@ -120,11 +133,14 @@ export class KernelServer {
     }
   }
 
-  private async receive(channel: Channel): Promise<void> {
+  private async receive(
+    channel: Channel | 'stdin',
+    take: (message: Message) => Promise<void> | void,
+  ): Promise<void> {
     try {
       for await (const frames of this.sockets[channel]) {
         const message = this.codec.decode(frames);
-        if (message) void this.dispatch(message, channel);
+        if (message) void take(message);
       }
     } catch (e) {
       if (!this.closing) process.stderr.write(`mdlab kernel: ${channel}: ${(e as Error).message}\n`);
@@ -133,19 +149,20 @@ export class KernelServer {
 
   private async dispatch(message: Message, channel: Channel): Promise<void> {
     const { header } = message;
-    if (header.msg_type === 'execute_request' && channel === 'shell') return this.execute(message);
-    const handle = this.handlers[header.msg_type];
-    const replyType = header.msg_type.replace(/_request$/, '_reply');
-    this.status('busy', header);
+    const { msg_type: type } = header;
+    const replyType = type.replace(/_request$/, '_reply');
+    const execute = type === 'execute_request' && channel === 'shell';
+    if (!execute) this.status('busy', header);
     try {
-      const content = handle ? await handle(message, channel) : unknown(header.msg_type);
-      if (content && replyType !== header.msg_type) this.reply(message, channel, replyType, content);
+      const handle = Object.hasOwn(this.handlers, type) ? this.handlers[type] : undefined;
+      const content = await (execute ? this.execute(message) : handle ? handle(message) : unknown(type));
+      if (content && replyType !== type) this.reply(message, channel, replyType, content);
     } catch (e) {
-      const error = { ename: (e as Error).name, evalue: (e as Error).message, traceback: [] };
-      this.reply(message, channel, replyType, { status: 'error', ...error });
+      if (execute) this.status('busy', header);
+      if (replyType !== type) this.reply(message, channel, replyType, failure(e));
     }
     this.status('idle', header);
-    if (header.msg_type === 'shutdown_request') await this.close();
+    if (type === 'shutdown_request') await this.close();
   }
 
   /** What answers every request but execute. No value: no reply. */
@@ -157,8 +174,8 @@ export class KernelServer {
     },
     complete_request: (m) => this.complete(m.content),
     inspect_request: (m) => this.inspect(m.content),
-    is_complete_request: async (m) => ({ ...(await this.session.isComplete(String(m.content['code']))) }),
-    history_request: (m) => ({ status: 'ok', history: this.history.find(m.content as HistoryRequest) }),
+    is_complete_request: async (m) => ({ ...(await this.session.isComplete(text(m.content, 'code'))) }),
+    history_request: (m) => ({ status: 'ok', history: this.history.find(m.content) }),
     comm_info_request: (m) => this.commInfo(m.content),
     comm_open: (m) => this.comm(m, 'comm_open'),
     comm_msg: (m) => this.comm(m, 'comm_msg'),
@@ -167,7 +184,13 @@ export class KernelServer {
       this.interrupt();
       return { status: 'ok' };
     },
-    shutdown_request: (m) => ({ status: 'ok', restart: m.content['restart'] === true }),
+    debug_request: () => notSupported('the kernel has no debugger (kernel_info says so)'),
+    shutdown_request: (m) => {
+      const content = { status: 'ok', restart: m.content['restart'] === true };
+      // Other front ends are told too.
+      this.iopub.send('shutdown_reply', content, m.header);
+      return content;
+    },
   };
 
   private commInfo({ target_name }: Content): CommInfoReply {
@@ -175,18 +198,16 @@ export class KernelServer {
     return { status: 'ok', comms };
   }
 
-  private async comm(
-    { content, metadata, buffers, header }: Message,
-    type: CommMessage['type'],
-  ): Promise<undefined> {
-    const { comm_id: comm, target_name: target, data } = content;
-    const message = { type, comm: String(comm), target: String(target), data: (data ?? {}) as Content };
-    await this.session.deliver({ ...message, metadata, buffers }, header);
+  private async comm(request: Message, type: CommMessage['type']): Promise<undefined> {
+    const { content, metadata, buffers } = request;
+    const target = type === 'comm_open' ? text(content, 'target_name') : undefined;
+    const message = { type, comm: text(content, 'comm_id'), target, data: object(content, 'data') };
+    await this.session.deliver({ ...message, metadata, buffers }, request);
     return undefined;
   }
 
   private async complete(content: Content): Promise<Content> {
-    const code = String(content['code'] ?? '');
+    const code = text(content, 'code');
     const cursor = Number(content['cursor_pos'] ?? Number.POSITIVE_INFINITY);
     const { matches, start, end } = await this.session.complete(code, toUnits(code, cursor));
     const listed = matches.slice(0, mostMatches);
@@ -201,38 +222,37 @@ export class KernelServer {
   }
 
   private async inspect(content: Content): Promise<Content> {
-    const code = String(content['code'] ?? '');
+    const code = text(content, 'code');
     const help = await this.session.inspect(code, toUnits(code, Number(content['cursor_pos'] ?? 0)));
     if (!help) return { status: 'ok', found: false, data: {}, metadata: {} };
     const data = { 'text/plain': help.plain, 'text/markdown': help.markdown };
     return { status: 'ok', found: true, data, metadata: {} };
   }
 
-  private async execute(message: Message): Promise<void> {
+  private async execute(message: Message): Promise<Content> {
     const { header, content } = message;
-    const code = String(content['code'] ?? '');
-    const silent = content['silent'] === true;
-    const stored = !silent && content['store_history'] !== false;
-    let number = this.count;
+    const code = text(content, 'code');
+    const silent = flag(content, 'silent', false);
+    const stored = flag(content, 'store_history', true) && !silent;
+    const place = message.metadata['cellId'];
+    let number: number | undefined;
     let keep: (output: string) => void = () => {};
     const start = (): string => {
       if (stored) keep = this.history.add(++this.count, code);
       number = this.count;
+      this.running = header;
       this.status('busy', header);
       if (!silent) this.iopub.send('execute_input', { code, execution_count: number }, header);
       return `In[${number}]`;
     };
-    let started = false;
-    const reply = await this.session.execute(code, header, {
-      label: () => {
-        started = true;
-        return start();
-      },
-      place: typeof message.metadata['cellId'] === 'string' ? message.metadata['cellId'] : undefined,
-      stopOnError: content['stop_on_error'] !== false,
-      expressions: content['user_expressions'] as Record<string, string> | undefined,
+    const reply = await this.session.execute(code, message, {
+      label: start,
+      place: typeof place === 'string' ? place : undefined,
+      stopOnError: flag(content, 'stop_on_error', true),
+      expressions: texts(content, 'user_expressions'),
     });
-    if (!started) this.status('busy', header);
+    if (number === undefined) this.status('busy', header);
+    else this.running = undefined;
     this.iopub.finish(header);
     if (reply.status === 'ok' && reply.result) {
       keep(String(reply.result['text/plain'] ?? ''));
@@ -240,12 +260,14 @@ export class KernelServer {
       if (!silent) this.iopub.send('execute_result', result, header);
     }
     if (reply.status === 'error' && !silent) this.iopub.send('error', reply.error, header);
-    this.reply(message, 'shell', 'execute_reply', { execution_count: number, ...replyContent(reply) });
-    this.status('idle', header);
+    return { execution_count: number ?? this.count, ...replyContent(reply) };
   }
 
   private status(execution_state: 'busy' | 'idle', parent: Header): void {
     this.iopub.send('status', { execution_state }, parent);
+    // Front ends show the last state they hear of: what was answered meanwhile has not made a running cell end.
+    const { running } = this;
+    if (execution_state === 'idle' && running && running !== parent) this.status('busy', running);
   }
 
   private reply(to: Message, channel: Channel, type: string, content: Content): void {
@@ -270,7 +292,16 @@ function expressions(reply: ExecuteReply & { status: 'ok' }): Content {
   );
 }
 
+function failure(e: unknown): Content {
+  const { name, message } = e as Error;
+  return { status: 'error', ename: name, evalue: message, traceback: [`${name}: ${message}`] };
+}
+
 function unknown(type: string): Content {
   const evalue = `the kernel has no answer to '${type}'`;
   return { status: 'error', ename: 'UnknownRequest', evalue, traceback: [] };
+}
+
+function notSupported(evalue: string): Content {
+  return { status: 'error', ename: 'NotSupported', evalue, traceback: [] };
 }

@@ -63,7 +63,7 @@ const sameInterrupt = 100;
 const rememberedRuns = 10_000;
 
 /** A cell that asks about a name. */
-const question = /^\s*([\p{L}_$][\p{L}\p{N}_$.]*)\s*\?{1,2}\s*$/u;
+const question = /^\s*(?:([\p{L}_$][\p{L}\p{N}_$.]*)\s*\?{1,2}|\?{1,2}\s*([\p{L}_$][\p{L}\p{N}_$.]*))\s*$/u;
 
 /** Asks a person on behalf of a cell. Aborted when the cell is over before there is an answer. */
 export type Ask<Owner> = (owner: Owner, question: Question, signal: AbortSignal) => Promise<Answer>;
@@ -234,7 +234,8 @@ export class Session<Owner> {
 
   private async answer(job: Job<Owner>): Promise<ExecuteReply> {
     const label = job.options.label?.() ?? `In[${++this.cells}]`;
-    const asked = question.exec(job.code)?.[1];
+    const [, before, after] = question.exec(job.code) ?? [];
+    const asked = before ?? after;
     if (asked) return this.help(asked);
     const reply = await this.run(job, job.code, label);
     if (reply.status !== 'ok') return reply;

@@ -54,19 +54,26 @@ export class Client {
   readonly process: ChildProcess;
   errors = '';
   private readonly session = randomUUID();
-  private readonly shell = new zmq.Dealer({ linger: 0 });
+  /** A front end goes by one name on all channels: so it is found for questions. */
+  private readonly shell = new zmq.Dealer({ linger: 0, routingId: this.session });
+  private readonly stdin = new zmq.Dealer({ linger: 0, routingId: this.session });
   private readonly control = new zmq.Dealer({ linger: 0 });
   private readonly iopub = new zmq.Subscriber({ receiveHighWaterMark: 0, linger: 0 });
   private readonly hb = new zmq.Request({ linger: 0 });
   private waiting: { test: (m: Received) => boolean; resolve: (m: Received) => void }[] = [];
   private sending = Promise.resolve();
+  private lastSent: () => Promise<void> = () => Promise.resolve();
 
-  private constructor(readonly connection: Connection) {
+  private constructor(
+    readonly connection: Connection,
+    state = '',
+  ) {
     this.folder = temporaryFolder();
     const file = join(this.folder, 'connection.json');
     writeFileSync(file, JSON.stringify(connection), { mode: 0o600 });
     this.process = spawn(process.execPath, [cli, 'kernel', file], {
       cwd: this.folder,
+      env: { ...process.env, XDG_STATE_HOME: state || join(this.folder, 'state') },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.process.stdout!.on('data', (d) => (this.errors += d));
@@ -77,12 +84,15 @@ export class Client {
     this.shell.connect(at(connection.shell_port));
     this.control.connect(at(connection.control_port));
     this.hb.connect(at(connection.hb_port));
-    for (const s of [this.shell, this.control, this.iopub]) void this.listen(s);
+    this.stdin.connect(at(connection.stdin_port));
+    for (const s of [this.shell, this.control, this.iopub, this.stdin]) void this.listen(s);
   }
 
   /** A started kernel that has answered and broadcasts to this client. */
-  static async start(): Promise<Client> {
-    const client = new Client(await connection());
+  static async start(
+    options: { /** Where the user's history is; default: the client's own. */ state?: string } = {},
+  ): Promise<Client> {
+    const client = new Client(await connection(), options.state);
     await client.wait((m) => m.type === 'iopub_welcome');
     await client.request('kernel_info_request', {});
     return client;
@@ -143,18 +153,24 @@ export class Client {
   send(
     type: string,
     content: object,
-    channel: 'shell' | 'control' = 'shell',
-    { key = this.connection.key, buffers = [] as Uint8Array[] } = {},
+    channel: 'shell' | 'control' | 'stdin' = 'shell',
+    { key = this.connection.key, buffers = [] as Uint8Array[], parent = {} } = {},
   ): string {
     const msg_id = randomUUID();
     const date = new Date().toISOString();
     const header = { msg_id, session: this.session, username: 'test', date, msg_type: type, version: '5.4' };
-    const parts = [header, {}, {}, content].map((p) => JSON.stringify(p));
+    const parts = [header, parent, {}, content].map((p) => JSON.stringify(p));
     const hmac = createHmac('sha256', key);
     for (const p of parts) hmac.update(p);
     const frames = ['<IDS|MSG>', hmac.digest('hex'), ...parts, ...buffers];
-    this.sending = this.sending.then(() => this[channel].send(frames));
+    this.lastSent = () => this[channel].send(frames);
+    this.sendAgain();
     return msg_id;
+  }
+
+  /** Sends the last message, as it was. */
+  sendAgain(): void {
+    this.sending = this.sending.then(this.lastSent);
   }
 
   /** Sends a request and waits for its reply. */
@@ -222,6 +238,6 @@ export class Client {
       this.send('shutdown_request', { restart: false }, 'control');
       if ((await this.exited(5)) === undefined) this.process.kill('SIGKILL');
     }
-    for (const s of [this.shell, this.control, this.iopub, this.hb]) s.close();
+    for (const s of [this.shell, this.control, this.stdin, this.iopub, this.hb]) s.close();
   }
 }

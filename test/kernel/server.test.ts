@@ -174,6 +174,8 @@ test('silent and store_history', async () => {
   const unstored = await c.execute('8', { store_history: false });
   assert.is(content(unstored.reply)['execution_count'], count);
   assert.ok(types(unstored).includes('execute_result'));
+  const printing = await c.execute('console.log(1); display(2); clearOutput()', { silent: true });
+  assert.equal(types(printing), ['status', 'status']);
   const failing = await c.execute('throw 1', { silent: true });
   assert.equal(types(failing), ['status', 'status']);
   assert.is(content(failing.reply)['status'], 'error');
@@ -281,8 +283,12 @@ test('inspection: signature and documentation, inside a call too; nothing for no
 });
 
 test('a question mark pages the help', async () => {
-  const e = await c.execute('addUp?');
-  const payload = content(e.reply)['payload'] as {
+  const asked = ['addUp?', ' addUp ?? ', '?addUp'].map((code) => c.execute(code));
+  const [e, ...same] = await Promise.all(asked);
+  for (const s of same) assert.equal(content(s.reply)['payload'], content(e!.reply)['payload']);
+  const none = content((await c.execute('noSuchName?')).reply)['payload'] as { data: object }[];
+  assert.equal(none[0]!.data, { 'text/plain': 'nothing is known about noSuchName' });
+  const payload = content(e!.reply)['payload'] as {
     source: string;
     data: Record<string, string>;
     start: number;
@@ -318,34 +324,44 @@ test('is_complete', async () => {
   assert.is(r['indent'], '    ');
 });
 
-test('history: tail, range, search, unique, outputs', async () => {
-  for (const code of ['const hist1 = 1', 'hist1 + 1', 'const hist1 = 1']) await c.execute(code);
-  const ask = async (r: object) =>
-    content(await c.request('history_request', { raw: true, output: false, ...r }))['history'] as unknown[][];
-  const tail = await ask({ hist_access_type: 'tail', n: 2 });
-  assert.equal(
-    tail.map((t) => t[2]),
-    ['hist1 + 1', 'const hist1 = 1'],
-  );
-  const line = Number(tail[0]![1]);
-  assert.equal(
-    await ask({ hist_access_type: 'range', session: 0, start: line, stop: line + 1, output: true }),
-    [[1, line, ['hist1 + 1', '2']]],
-  );
-  assert.equal(await ask({ hist_access_type: 'range', session: 7, start: 0, stop: 100 }), []);
-  assert.is((await ask({ hist_access_type: 'search', pattern: 'const hist?*' })).length, 2);
-  assert.is((await ask({ hist_access_type: 'search', pattern: 'const hist?*', unique: true })).length, 1);
-  assert.is((await ask({ hist_access_type: 'search', pattern: '*hist*', n: 1 })).length, 1);
-});
-
 test('requests without an answer of their own', async () => {
-  const r = content(await c.request('surprise_request', {}));
-  assert.equal([r['status'], r['ename']], ['error', 'UnknownRequest']);
+  for (const type of ['surprise_request', 'constructor_request', 'toString']) {
+    const id = c.send(type, {});
+    await c.wait((m) => m.parent === id && m.content['execution_state'] === ('idle' as never));
+    const answers = (m: Received): boolean => m.parent === id && m.type.endsWith('_reply');
+    if (type.endsWith('_request')) {
+      const reply = content(await c.wait(answers));
+      assert.equal([reply['status'], reply['ename']], ['error', 'UnknownRequest']);
+    } else assert.not(c.received.some(answers));
+  }
   assert.equal(content(await c.request('comm_info_request', {})), { status: 'ok', comms: {} });
   assert.is(content(await c.request('connect_request', {}))['shell_port'], c.connection.shell_port);
-  const id = c.send('comm_open', { comm_id: 'q', target_name: 't', data: {} });
-  const close = await c.wait((m) => m.type === 'comm_close' && m.parent === id);
-  assert.equal(close.content, { comm_id: 'q', data: {} });
+  const debug = content(await c.request('debug_request', { type: 'request', command: 'attach' }, 'control'));
+  assert.equal(
+    [debug['status'], debug['evalue']],
+    ['error', 'the kernel has no debugger (kernel_info says so)'],
+  );
+});
+
+test('requests of the wrong kind are told what is wrong, and harm nothing', async () => {
+  for (const [type, wrong, rule] of [
+    ['execute_request', { code: 5 }, /^code: must be text, received 5$/],
+    ['execute_request', { code: '1', silent: 'no' }, /^silent: must be true or false/],
+    ['execute_request', { code: '1', user_expressions: [1] }, /^user_expressions: must be an object/],
+    ['execute_request', { code: '1', user_expressions: { a: 2 } }, /^a: must be text/],
+    ['is_complete_request', {}, /^code: must be text, received undefined$/],
+    ['complete_request', { code: null }, /^code: must be text/],
+    ['inspect_request', { code: {} }, /^code: must be text/],
+    ['history_request', { hist_access_type: 'elsewhere' }, /^hist_access_type: must be one of/],
+  ] as const) {
+    const reply = await c.request(type, wrong);
+    assert.is(content(reply)['status'], 'error', type);
+    assert.match(String(content(reply)['evalue']), rule);
+    await c.wait((m) => m.parent === reply.parent && m.content['execution_state'] === ('idle' as never));
+  }
+  const open = c.send('comm_open', { comm_id: 3 });
+  await c.wait((m) => m.parent === open && m.content['execution_state'] === ('idle' as never));
+  assert.is(await c.value('1 + 1'), '2');
 });
 
 test('every request is bracketed by busy and idle', async () => {
@@ -364,6 +380,16 @@ test('messages with a wrong signature are dropped', async () => {
   assert.is(c.received.filter((m) => m.parent === id).length, 0);
 });
 
+test('a message that comes again is dropped', async () => {
+  const first = c.send('kernel_info_request', {});
+  await c.wait((m) => m.parent === first && m.type === 'kernel_info_reply');
+  c.sendAgain();
+  c.sendAgain();
+  await c.request('kernel_info_request', {});
+  await sleep(50);
+  assert.is(c.received.filter((m) => m.parent === first && m.type === 'kernel_info_reply').length, 1);
+});
+
 test('heartbeat', async () => {
   assert.is(await c.heartbeat(), 'ping');
 });
@@ -379,6 +405,10 @@ test('completion answers while a cell keeps its process busy', async () => {
     c.received.some((m) => m.parent === id && m.type === 'execute_reply'),
     false,
   );
+  // The answer's idle is not the last word about a kernel that is still busy.
+  await sleep(50);
+  const states = c.received.filter((m) => m.type === 'status').at(-1)!;
+  assert.equal([states.parent, states.content['execution_state']], [id, 'busy'] as never);
   assert.ok(took < 1000, `${took} ms`);
   await c.finished(id);
 });
