@@ -31,6 +31,9 @@ export interface Execution {
 
 export const cli: string = join(root, 'dist', 'kernel', 'cli.js');
 
+/** For an answer, s: the first cell of a kernel takes many on a machine that does other things too. */
+const patience = 60;
+
 export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const s = createServer().listen(0, '127.0.0.1', () => {
@@ -93,9 +96,17 @@ export class Client {
     options: { /** Where the user's history is; default: the client's own. */ state?: string } = {},
   ): Promise<Client> {
     const client = new Client(await connection(), options.state);
+    Client.open.add(client);
     await client.wait((m) => m.type === 'iopub_welcome');
     await client.request('kernel_info_request', {});
     return client;
+  }
+
+  private static readonly open = new Set<Client>();
+
+  /** For tests that failed before they closed theirs: open sockets keep a process. */
+  static async closeAll(): Promise<void> {
+    for (const c of Client.open) await c.close();
   }
 
   private async listen(socket: zmq.Dealer | zmq.Subscriber): Promise<void> {
@@ -125,7 +136,7 @@ export class Client {
   }
 
   /** The first message, past or future, that passes. */
-  wait(test: (m: Received) => boolean, seconds = 20): Promise<Received> {
+  wait(test: (m: Received) => boolean, seconds = patience): Promise<Received> {
     const past = this.received.find(test);
     if (past) return Promise.resolve(past);
     return new Promise((resolve, reject) => {
@@ -192,7 +203,7 @@ export class Client {
   }
 
   /** Waits for reply and idle of an execute_request. */
-  async finished(id: string, seconds = 20): Promise<Execution> {
+  async finished(id: string, seconds = patience): Promise<Execution> {
     const reply = await this.wait((m) => m.parent === id && m.type === 'execute_reply', seconds);
     await this.wait((m) => m.parent === id && m.type === 'status' && m.content['execution_state'] === 'idle');
     const iopub = this.received.filter((m) => m.parent === id && m.type !== 'execute_reply');
@@ -234,6 +245,7 @@ export class Client {
   }
 
   async close(): Promise<void> {
+    Client.open.delete(this);
     if (this.process.exitCode === null) {
       this.send('shutdown_request', { restart: false }, 'control');
       if ((await this.exited(5)) === undefined) this.process.kill('SIGKILL');

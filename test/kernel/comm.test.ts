@@ -8,7 +8,7 @@ let c: Client;
 test.before(async () => {
   c = await Client.start();
 });
-test.after(() => c.close());
+test.after(() => Client.closeAll());
 
 const state = (id: string, s: string) => (m: Received) =>
   m.parent === id && m.type === 'status' && m.content['execution_state'] === (s as never);

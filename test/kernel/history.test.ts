@@ -152,4 +152,5 @@ test('globs', () => {
   assert.ok(Date.now() - t < 1000, `${Date.now() - t} ms`);
 });
 
+test.after(() => Client.closeAll());
 test.run();

@@ -11,7 +11,7 @@ let c: Client;
 test.before(async () => {
   c = await Client.start();
 });
-test.after(() => c.close());
+test.after(() => Client.closeAll());
 
 const run = (code: string): string => c.sendExecute(code, { allow_stdin: true });
 const asked = (id: string, n = 1): Promise<Received> =>

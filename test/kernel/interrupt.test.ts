@@ -21,7 +21,7 @@ test.before(async () => {
     async function* silent() { try { await new Promise(() => {}); yield 1 } finally { console.log('closed') } }
     function pairs(n: number) { return addon.neighborList({ offsets: Int32Array.of(0, n), positions: Float64Array.from({ length: 3 * n }, Math.random), types: new Int32Array(n), boxes: new Float64Array(9), periodic: new Uint8Array(3) }, 1e-4, 0, null, null, true) }`);
 });
-test.after(() => c.close());
+test.after(() => Client.closeAll());
 
 const status = (e: Execution): unknown => e.reply.content['status'];
 

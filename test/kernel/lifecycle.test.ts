@@ -200,4 +200,5 @@ test("kernelspec: the user's folder, and kernels of others are left alone", asyn
   assert.equal((await mdlab(['kernel', 'list'], env)).stdout.match(/^mdlab\S*/gm), ['mdlab2']);
 });
 
+test.after(() => Client.closeAll());
 test.run();

@@ -11,7 +11,7 @@ test.before(async () => {
     "import fs from 'node:fs'; import { execFileSync, spawn } from 'node:child_process'; const pause = (ms: number) => new Promise((r) => setTimeout(r, ms))",
   );
 });
-test.after(() => c.close());
+test.after(() => Client.closeAll());
 
 const lines = (n: number): string => Array.from({ length: n }, (_, i) => `${i}\n`).join('');
 

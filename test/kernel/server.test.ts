@@ -11,7 +11,7 @@ test.before(async () => {
   c = await Client.start();
   ready = Date.now() - t;
 });
-test.after(() => c.close());
+test.after(() => Client.closeAll());
 
 const types = (e: Execution): string[] => e.iopub.map((m) => m.type);
 const content = (m: Received | undefined): Record<string, unknown> => m!.content;
