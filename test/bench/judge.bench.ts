@@ -202,7 +202,7 @@ sheet.judge('baseline / PyTorch eager, at least', { must: 0.7, unit: 'times', be
 // ---- whole steps: 1ENH as built, published shape, priors, 2 fs ----
 
 const protein = beadsFromSequence(sequences['1ENH']!);
-const model = randomSchnet(smoke ? published : {}, { ...on, ...loose?.[1].model.options, scale: 0.03 });
+const model = randomSchnet(smoke ? published : {}, { ...on, ...loose?.[1].options, scale: 0.03 });
 const whole = sum(model, backbonePriors(protein, on as object));
 const [one, some, many] = smoke ? [1, 2, 3] : [1, 64, 128];
 const steps = Math.max(10, smoke ? 10 : Number(values.steps) / 10);

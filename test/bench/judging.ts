@@ -1,6 +1,6 @@
 // What judge.bench.ts measures with, and the sheet it fills.
 import { evaluate, type Potential } from '../../lib/models/potential.js';
-import type { Schnet, SchnetOptions } from '../../lib/models/schnet.js';
+import type { SchnetOptions } from '../../lib/models/schnet.js';
 import type { SchnetConfig } from '../../lib/models/schnet-config.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';
 import type { Structure } from '../../lib/structure/index.js';
@@ -23,7 +23,7 @@ export interface Measured extends Timed {
   error: number;
   /** Memory of model, workspace, list and results where it computes, no other model being there. */
   peakGB: number;
-  model: Schnet;
+  options: SchnetOptions;
 }
 
 /** @param exact forces of the first system */
@@ -41,7 +41,7 @@ export async function measure(
   const got = evaluate(model, systems);
   const peakGB = meter.peak() / 1e9;
   const error = relativeError(got.forces.subarray(0, exact.length), exact);
-  return { ...forcesTime(model, systems, repeats), edges: got.edges, error, peakGB, model };
+  return { ...forcesTime(model, systems, repeats), edges: got.edges, error, peakGB, options };
 }
 
 /** By the device's clock on a GPU, where positions and list lie; else by the caller's, without the list. */
