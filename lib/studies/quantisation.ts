@@ -13,8 +13,9 @@ import { study } from './study.js';
 import { spread, timed } from './timing.js';
 
 /**
- * The formats that a backend computes in, by name: the filter network exact to float32 and below, then tables whose number of
- * intervals follows from a tolerance.
+ * The formats that a backend computes in, by name: the filter network exact to float32 and below, then tables of 16 bits a
+ * coefficient and of float32, at several numbers of intervals, which follow from tolerances. 16 bits are exact to about 2e-5:
+ * a finer table of theirs is left out.
  */
 export function quantisedFormats(
   model: Schnet,
@@ -23,10 +24,14 @@ export function quantisedFormats(
 ): Record<string, () => Schnet> {
   const made = (options: object) => (): Schnet => model.with({ backend, ...options } as SchnetOptions);
   const double = (): Schnet => model.with({ backend: 'cpu', pipeline: 'flash', precision: 'float64' });
-  const tables = tolerances.map((tolerance) => [
-    `table ${tolerance.toExponential(0)}`,
-    made({ pipeline: 'table', tolerance }),
-  ]);
+  const tablesOf = (entries: 'int16' | 'float32', least: number): [string, () => Schnet][] =>
+    tolerances
+      .filter((t) => t >= least)
+      .map((tolerance) => [
+        `table${entries === 'int16' ? ' int16' : ''} ${tolerance.toExponential(0)}`,
+        made({ pipeline: 'table', entries, tolerance }),
+      ]);
+  const tables = [...tablesOf('int16', 1e-5), ...tablesOf('float32', 0)];
   if (backend === 'cpu') {
     const techniques = { radialBasis: true, messagePassing: true, aggregation: true, weights16: true };
     return {
@@ -80,8 +85,8 @@ export interface QuantisationOptions {
  * (kT/degree of freedom/ns), driftKTError; rg (Å), rgError, native, nativeError, contactShift (root mean square over residue
  * pairs of the contact probability's difference to `comparedTo`'s, the first that ran as long), contactNoise (what chance would
  * give runs that are independent);
- * radii (histogram, bins of 0.1 Å from `from` on) and contacts (probability per pair of residues); intervals and tableBytes of
- * tables.
+ * radii (histogram, bins of 0.1 Å from `from` on) and contacts (probability per pair of residues); intervals, tableBytes and tableError
+ * (the filters' own, relative) of tables.
  */
 export async function quantisationStudy(options: QuantisationOptions): Promise<Table> {
   const { structure } = options;
@@ -194,7 +199,7 @@ async function costs(
     seconds,
     rate: count / seconds,
     peakBytes,
-    ...(table ? { intervals: table.intervals, tableBytes: table.bytes } : {}),
+    ...(table ? { intervals: table.intervals, tableBytes: table.bytes, tableError: table.worstError } : {}),
   };
 }
 

@@ -123,6 +123,7 @@ test('largest batch: what is predicted evaluates, and a little more than the mem
 
 test('quantisation: fewer bits, larger errors; rows carry distributions and drift', async () => {
   const formats = quantisedFormats(model, 'cpu', [1e-2, 1e-6]);
+  assert.equal(Object.keys(formats).slice(-3), ['table int16 1e-2', 'table 1e-2', 'table 1e-6']);
   const t = await quantisationStudy({
     ...quiet,
     formats,
@@ -147,6 +148,11 @@ test('quantisation: fewer bits, larger errors; rows carry distributions and drif
   assert.ok(error('float32') < error('float16 per channel'));
   assert.ok(error('table 1e-6') < error('table 1e-2'));
   assert.ok(of('table 1e-6')['intervals']! > of('table 1e-2')['intervals']!);
+  for (const [format, tolerance] of [
+    ['table int16 1e-2', 1e-2],
+    ['table 1e-6', 1e-6],
+  ] as const)
+    assert.ok(of(format)['tableError']! <= 1.01 * tolerance, format);
   assert.is(of('float64')['rg'], null);
   assert.is(of('float32')['contactShift'], 0);
   for (const r of rows.slice(1)) {
