@@ -1,11 +1,16 @@
 /** Finds a Jupyter front end, or puts JupyterLab into a private virtual environment, and starts it on this machine only. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { MdlabError } from '../lib/errors.js';
 
-/** Pinned: what the committed notebooks were tried with. */
-const jupyterlab = 'jupyterlab==4.6.6';
+/** Pinned: what the notebooks are tested with. The last one draws widgets. */
+const packages = ['jupyterlab==4.6.6', 'notebook==7.6.5', 'jupyterlab_widgets==3.0.17'];
+
+/** No question about news on the first start, and no request to anybody. */
+const settings = {
+  '@jupyterlab/apputils-extension:notification': { fetchNews: 'false', checkForUpdates: false },
+};
 
 /** A front end that starts with `command ...args`. */
 export interface FrontEnd {
@@ -13,18 +18,39 @@ export interface FrontEnd {
   command: string;
   args: string[];
   version: string;
+  /** Environment variables it runs with. */
+  env?: Record<string, string>;
+}
+
+const venvOf = (root: string): string => join(root, 'build', 'venv');
+const stampOf = (root: string): string => join(venvOf(root), 'mdlab-packages');
+
+/** The front end of the private environment, where that stands as the pins ask. */
+export function privateJupyter(root: string, kind: FrontEnd['kind'] = 'lab'): FrontEnd | undefined {
+  const stamp = stampOf(root);
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== packages.join(' ')) return undefined;
+  const found = tryFrontEnd(kind, join(venvOf(root), 'bin', `jupyter-${kind}`), []);
+  // Settings, trust and workspaces stay in the checkout too: nothing is left behind when that goes.
+  return found && { ...found, env: homeIn(join(root, 'build', 'jupyter', 'user')) };
+}
+
+/** Where Jupyter and IPython keep what they write for a user. */
+export function homeIn(folder: string): Record<string, string> {
+  return {
+    JUPYTER_CONFIG_DIR: join(folder, 'config'),
+    JUPYTER_DATA_DIR: join(folder, 'data'),
+    JUPYTER_RUNTIME_DIR: join(folder, 'runtime'),
+    IPYTHONDIR: join(folder, 'ipython'),
+  };
 }
 
 /** Looks in the private environment, on PATH, and in each python3 of PATH: the first python3 may be the wrong one. */
 export function findJupyter(root: string): FrontEnd | undefined {
-  const venv = join(root, 'build', 'venv', 'bin');
-  const folders = [venv, ...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean)];
-  for (const folder of folders) {
-    for (const [kind, name] of [
-      ['lab', 'jupyter-lab'],
-      ['notebook', 'jupyter-notebook'],
-    ] as const) {
-      const found = tryFrontEnd(kind, join(folder, name), []);
+  const own = privateJupyter(root);
+  if (own) return own;
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)) {
+    for (const kind of ['lab', 'notebook'] as const) {
+      const found = tryFrontEnd(kind, join(folder, `jupyter-${kind}`), []);
       if (found) return found;
     }
   }
@@ -63,16 +89,8 @@ function pythons(): string[] {
  * @returns undefined, having said why, when neither can be had
  */
 export function installJupyter(root: string, say: (line: string) => void): FrontEnd | undefined {
-  const venv = join(root, 'build', 'venv');
-  for (const python of pythons()) {
-    if (spawnSync(python, ['-m', 'venv', '--clear', venv], { stdio: 'ignore' }).status !== 0) continue;
-    say(`installing ${jupyterlab} into ${venv}`);
-    const pip = [join(venv, 'bin', 'python3'), '-m', 'pip', 'install', '--quiet', jupyterlab] as const;
-    const done = spawnSync(pip[0], pip.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] });
-    if (done.status === 0) return findJupyter(root);
-    rmSync(venv, { recursive: true, force: true });
-    break;
-  }
+  const made = privateJupyter(root) ?? makeEnvironment(root, say);
+  if (made) return made;
   const command = ['install', '-y', '--no-install-recommends', 'jupyter-notebook'];
   if (process.getuid?.() === 0 && spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0) {
     say('installing jupyter-notebook with apt');
@@ -88,6 +106,28 @@ export function installJupyter(root: string, say: (line: string) => void): Front
   return undefined;
 }
 
+function makeEnvironment(root: string, say: (line: string) => void): FrontEnd | undefined {
+  const venv = venvOf(root);
+  const python = pythons().find(
+    (p) => spawnSync(p, ['-m', 'venv', '--clear', venv], { stdio: 'ignore' }).status === 0,
+  );
+  if (!python) return undefined;
+  say(`installing ${packages.join(', ')} into ${venv}`);
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages];
+  const done = spawnSync(join(venv, 'bin', 'python3'), pip, { stdio: ['ignore', 'inherit', 'inherit'] });
+  if (done.status !== 0) {
+    rmSync(venv, { recursive: true, force: true });
+    return undefined;
+  }
+  const folder = join(venv, 'share', 'jupyter', 'lab', 'settings');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'overrides.json'), `${JSON.stringify(settings, null, 2)}\n`);
+  // Jupyter's own scripts for Node are not modules, as those below our package.json would be.
+  writeFileSync(join(venv, 'package.json'), '{ "type": "commonjs" }\n');
+  writeFileSync(stampOf(root), packages.join(' '));
+  return privateJupyter(root);
+}
+
 export interface OpenOptions {
   /** What the server shows and serves. */
   folder: string;
@@ -95,33 +135,36 @@ export interface OpenOptions {
   notebook: string;
   /** The folder whose kernels/ holds our kernelspec. */
   jupyterPath: string;
+  /** Whether a browser is opened. Default: where there is a screen. */
+  browser?: boolean;
 }
 
-/** Starts the front end on 127.0.0.1 with a token of its own, our kernel preselected. The child ends with us. */
+/** Starts the front end on 127.0.0.1 with a token of its own, our kernel preselected. Ctrl-C ends it, and kernels with it. */
 export function openJupyter(frontEnd: FrontEnd, options: OpenOptions): ChildProcess {
   const lab = frontEnd.kind === 'lab';
-  // Notebook 6 takes its old application's names; Lab and Notebook 7 the server's.
+  // Notebook 6 takes its old application's names; Lab and Notebook 7 the server's, but for the page to open.
   const old = !lab && Number.parseInt(frontEnd.version, 10) < 7;
   const app = old ? 'NotebookApp' : 'ServerApp';
+  const opener = lab ? 'LabApp' : old ? 'NotebookApp' : 'JupyterNotebookApp';
   const display = process.platform !== 'linux' || process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY'];
   const args = [
     ...frontEnd.args,
     `--${app}.ip=127.0.0.1`,
     `--${app}.${old ? 'notebook_dir' : 'root_dir'}=${options.folder}`,
-    // Lab ignores the server's own setting.
-    `--${lab ? 'LabApp' : app}.default_url=${lab ? '/lab/tree' : '/notebooks'}/${options.notebook}`,
+    `--${opener}.default_url=${lab ? '/lab/tree' : '/notebooks'}/${options.notebook}`,
+    // One Ctrl-C ends it, without a question.
+    `--${app}.answer_yes=True`,
     '--MultiKernelManager.default_kernel_name=mdlab',
-    ...(display ? [] : [`--${app}.open_browser=False`]),
+    ...((options.browser ?? display) ? [] : [`--${app}.open_browser=False`]),
     ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
   ];
   const paths = [options.jupyterPath, process.env['JUPYTER_PATH']].filter(Boolean).join(delimiter);
   const child = spawn(frontEnd.command, args, {
     stdio: 'inherit',
-    env: { ...process.env, JUPYTER_PATH: paths },
+    env: { ...process.env, ...frontEnd.env, JUPYTER_PATH: paths },
   });
   child.on('error', (e) => {
     throw new MdlabError('ENOTFOUND', `${frontEnd.command}: could not be started (${e.message})`);
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   return child;
 }

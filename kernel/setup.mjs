@@ -1,5 +1,5 @@
 // Checks, installs and builds what the project needs; runs with no node_modules. Each step prints one line and does
-// nothing where its work is done already.
+// nothing where its work is done already. With --jupyter it also puts JupyterLab and Notebook into a private environment.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -23,13 +23,14 @@ const say = (step, text) => console.log(`setup: ${step.padEnd(10)} ${text}`);
 
 class Stop extends Error {}
 
-function main() {
+async function main() {
   checkNode();
   installPackages();
   checkCompiler();
   buildAddon();
   compileTypeScript();
-  return writeKernelspec();
+  await writeKernelspec();
+  if (process.argv.includes('--jupyter')) await addJupyter();
 }
 
 function checkNode() {
@@ -104,10 +105,20 @@ function compileTypeScript() {
 
 /** For front ends started from here (`JUPYTER_PATH`); `mdlab kernel install` writes one for all. */
 async function writeKernelspec() {
-  const module = pathToFileURL(join(root, 'dist', 'kernel', 'kernelspec.js')).href;
-  const { installKernelspec } = await import(module);
+  const { installKernelspec } = await compiled('kernelspec.js');
   const folder = await installKernelspec({ prefix: join(root, 'build', 'jupyter') });
   say('kernel', `described in ${folder.slice(root.length)}`);
+}
+
+async function addJupyter() {
+  const { installJupyter } = await compiled('jupyter.js');
+  const found = installJupyter(root, (line) => say('jupyter', line));
+  if (!found) throw new Stop('no Jupyter');
+  say('jupyter', `${found.kind} ${found.version}`);
+}
+
+function compiled(file) {
+  return import(pathToFileURL(join(root, 'dist', 'kernel', file)).href);
 }
 
 function sources(folder) {

@@ -35,4 +35,7 @@ const child = openJupyter(frontEnd, {
   notebook: 'tour.ipynb',
   jupyterPath: join(root, 'build', 'jupyter', 'share', 'jupyter'),
 });
+// Jupyter ends its kernels first. Ctrl-C reaches it too: this process only waits, and passes on what is meant for it alone.
+process.on('SIGINT', () => child.kill('SIGINT'));
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGTERM'));
 child.on('exit', (status) => process.exit(status ?? 0));
