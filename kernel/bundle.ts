@@ -38,21 +38,14 @@ const unneeded: Record<string, RegExp> = {
   'happy-dom': /^(src|.*\.d\.ts$)/,
   'playwright-core': /^(lib\/vite|types|bin)/,
   'plotly.js-dist': /^src/,
-  tslab: /^(bin|python|node_modules)/,
   typescript:
     /^(bin|lib\/(_?tsc|_?tsserver|_?typingsInstaller|watchGuard|lib\.(webworker|scripthost))|lib\/[a-z-]+\/)/i,
   zeromq: /^(src|script|build\/(?!manifest|HERE))/,
 };
 /** Never needed from any package. */
 const litter = /(\.map|\.md|\.markdown|tsconfig\.\w+|\.tsbuildinfo)$|(^|\/)(docs?|tests?|examples?)\//i;
-/** Packages whose work only installing and building needs, and tslab's parts around its converter. */
-const left = new Set([
-  'node-addon-api',
-  'node-api-headers',
-  'rollup',
-  'commander',
-  '@tslab/typescript-for-tslab',
-]);
+/** Packages whose work only installing and building needs. */
+const left = new Set(['node-addon-api', 'node-api-headers']);
 
 function main(): void {
   const { values } = parseArgs({ options: { output: { type: 'string' }, help: { type: 'boolean' } } });
@@ -74,7 +67,6 @@ function main(): void {
   copyAddon(folder);
   copyProject(folder);
   for (const name of wantedPackages()) copyPackage(name, folder);
-  standIns(folder);
   if (packed) pack(folder, output);
   say(
     `${output}, ${packed ? `${megabytes(statSync(output).size)}, ` : ''}${megabytes(sizeOf(folder))} unpacked`,
@@ -140,7 +132,7 @@ function wantedPackages(): string[] {
     JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'));
   const wanted = new Set<string>();
   const visit = (name: string): void => {
-    if (wanted.has(name) || left.has(name) || name.startsWith('@rollup/')) return;
+    if (wanted.has(name) || left.has(name)) return;
     const path = join('node_modules', name);
     if (!existsSync(join(root, path))) return;
     wanted.add(name);
@@ -161,20 +153,6 @@ function copyPackage(name: string, folder: string): void {
     join('node_modules', name),
     folder,
     (path) => licence.test(path) || !(litter.test(path) || skip?.test(path)),
-  );
-}
-
-/** tslab asks where its fork of the compiler lies, which `kernel/typescript.ts` then puts ours in place of. */
-function standIns(folder: string): void {
-  const fork = join('node_modules', '@tslab', 'typescript-for-tslab');
-  const { main: entry } = JSON.parse(readFileSync(join(root, fork, 'package.json'), 'utf8')) as {
-    main: string;
-  };
-  mkdirSync(dirname(join(folder, fork, entry)), { recursive: true });
-  cpSync(join(root, fork, 'package.json'), join(folder, fork, 'package.json'));
-  writeFileSync(
-    join(folder, fork, entry),
-    "throw new Error('the fork of TypeScript is not part of a bundle');\n",
   );
 }
 

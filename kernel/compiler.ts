@@ -1,13 +1,14 @@
-/** Cells from TypeScript to code the executor runs: check, convert, transform, map. Synchronous; runs in the compiler's thread. */
+/** Cells from TypeScript to code the executor runs: check, convert, transform, map. Synchronous; runs in the compiler's process. */
 import ts from 'typescript';
 import { frame } from './code-frame.js';
 import { type CompletenessReply, isComplete } from './completeness.js';
 import { type CompletionReply, complete } from './completion.js';
-import { valueNames, withoutUnset } from './declarations.js';
+import { withoutUnset } from './declarations.js';
 import { type Help, inspect } from './help.js';
 import { type LineMap, shiftMap, splitInlineMap } from './source-map.js';
 import { addCancelPoints, type CellImport, importOf, parse, transformCell } from './transform.js';
-import { type Converter, createConverter, type Diagnostic } from './typescript.js';
+import type { TypeFiles } from './type-files.js';
+import { Converter, type Diagnostic, type LocalModule } from './typescript.js';
 import { annotateUnnameable, removeInsertions } from './unnameable.js';
 import { specifiers } from './version.js';
 
@@ -16,7 +17,7 @@ export interface CompiledCell {
   code: string;
   async: boolean;
   imports: CellImport[];
-  /** Local modules that changed since the last cell, as CommonJS. */
+  /** Local modules that the cell imports, directly or not, as CommonJS. */
   modules: CompiledModule[];
   map: LineMap;
   /** Declarations that hold after the cell. */
@@ -45,8 +46,9 @@ export type Compilation = { cell: CompiledCell } | { failure: CompileFailure };
 export class Compiler {
   private readonly converter: Converter;
 
-  constructor(folder: string) {
-    this.converter = createConverter(folder);
+  /** @param files what TypeScript has read already; see Converter for the others */
+  constructor(folder: string, root: string, files?: TypeFiles) {
+    this.converter = new Converter(folder, root, files);
   }
 
   /**
@@ -59,22 +61,29 @@ export class Compiler {
     const annotated = annotateUnnameable(code, converted.diagnostics);
     if (annotated) converted = this.converter.convert(declarations, annotated.code);
     if (converted.diagnostics.length) return { failure: failureOf(converted.diagnostics, source, label) };
-    const emitted = splitInlineMap(converted.output ?? '');
-    const cell = transformCell(emitted.code, valueNames(declarations), converted.lastExpressionVar);
+    const emitted = splitInlineMap(converted.output!);
+    const cell = transformCell(emitted.code, converted.known!, converted.result);
     return {
       cell: {
         code: cell.code,
         async: cell.async,
         imports: cell.imports,
-        modules: (converted.sideOutputs ?? []).map(compileModule),
-        map: removeInsertions(
-          withoutPrefixLine(shiftMap(emitted.map, cell.edits)),
-          annotated?.insertions ?? [],
-        ),
-        declarations: converted.declOutput ?? '',
+        modules: converted.modules!.map((m) => this.compiledModule(m)),
+        map: removeInsertions(shiftMap(emitted.map, cell.edits), annotated?.insertions ?? []),
+        declarations: converted.declarations!,
         declared: [...cell.declared],
       },
     };
+  }
+
+  private readonly compiled = new WeakMap<LocalModule, CompiledModule>();
+  private compiledModule(module: LocalModule): CompiledModule {
+    let c = this.compiled.get(module);
+    if (!c) {
+      c = compileModule(module);
+      this.compiled.set(module, c);
+    }
+    return c;
   }
 
   /** See declarations.ts. */
@@ -94,10 +103,6 @@ export class Compiler {
 
   isComplete(code: string): CompletenessReply {
     return isComplete(code);
-  }
-
-  close(): void {
-    this.converter.close();
   }
 }
 
@@ -119,12 +124,7 @@ function withoutExports(source: string): string {
   return out;
 }
 
-/** The converter puts one line before the cell. */
-function withoutPrefixLine(map: LineMap): LineMap {
-  return map.map((triples) => triples.map((n, i) => (i % 3 === 1 ? n - 1 : n)));
-}
-
-function compileModule(side: { path: string; data: string }): CompiledModule {
+function compileModule(side: LocalModule): CompiledModule {
   const emitted = splitInlineMap(side.data);
   const { code, edits, runtime } = addCancelPoints(emitted.code);
   const imports = parse(emitted.code).statements.flatMap((s) => {
@@ -176,6 +176,6 @@ function failureOf(diagnostics: Diagnostic[], source: string, label: string): Co
     const width = d.end.line === d.start.line ? d.end.character - d.start.character : 1;
     return `${text}\n${frame(source, d.start.line, d.start.character, width)}`;
   });
-  const evalue = shown[0]!.messageText;
+  const evalue = shown[0]!.messageText.split('\n')[0]!;
   return { ename: 'TypeScriptError', evalue, traceback: [`TypeScriptError: ${evalue}`, ...traceback] };
 }

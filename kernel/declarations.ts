@@ -1,12 +1,55 @@
 /** The declaration text that carries types from cell to cell: which values it names, and how to take some of them back. */
 import ts from 'typescript';
 
-/** Names of values (variables, functions, classes, enums, imports) in a declaration text. */
-export function valueNames(declarations: string): Set<string> {
-  const names = new Set<string>();
-  for (const s of parse(declarations).statements) for (const n of namesOf(s)) names.add(n);
-  return names;
+/** A file that has been bound: its names are known. */
+export type Bound = ts.SourceFile & { locals?: ts.SymbolTable };
+
+/** Whether a name stands for a value (variable, function, class, enum, import) in a file of declarations. */
+export function isValueIn(file: Bound, name: string): boolean {
+  const symbol = file.locals?.get(ts.escapeLeadingUnderscores(name));
+  if (!symbol) return false;
+  if (!(symbol.flags & ts.SymbolFlags.Alias)) return (symbol.flags & ts.SymbolFlags.Value) !== 0;
+  return !symbol.declarations?.some(ts.isTypeOnlyImportDeclaration);
 }
+
+/**
+ * What holds of earlier declarations beside the names a cell made. A name may stand for a value, for a type, or for both; what a
+ * new one stands for is replaced.
+ * @param text of `file`
+ */
+export function remaining(
+  text: string,
+  file: Bound,
+  checker: ts.TypeChecker,
+  made: ts.SymbolTable | undefined,
+): string {
+  const again = [...(made?.keys() ?? [])].some((name) => file.locals?.has(name));
+  if (!again) return text;
+  const flagsOf = (symbol: ts.Symbol | undefined): ts.SymbolFlags =>
+    symbol ? (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol).flags : 0;
+  const replaced = (name: string, meaning: ts.SymbolFlags): boolean =>
+    (flagsOf(made?.get(ts.escapeLeadingUnderscores(name))) & meaning) !== 0;
+  const meaningOf = (name: string): ts.SymbolFlags =>
+    flagsOf(checker.resolveName(name, file, anything, false));
+  let out = '';
+  for (const s of file.statements) {
+    if (ts.isExportDeclaration(s)) continue;
+    if (!declaredBy(s).some((name) => replaced(name, anything))) {
+      out += `${s.getFullText(file).trim()}\n`;
+      continue;
+    }
+    out += part(file, s, (name) => !replaced(name, meaningOf(name) & both));
+    // A class whose name has become another type is still a value.
+    for (const name of namesOf(s))
+      if (replaced(name, types) && !replaced(name, ts.SymbolFlags.Value))
+        out += `declare let ${name}: any;\n`;
+  }
+  return out;
+}
+
+const types = ts.SymbolFlags.Type | ts.SymbolFlags.NamespaceModule;
+const both = types | ts.SymbolFlags.Value;
+const anything = both | ts.SymbolFlags.Alias;
 
 /**
  * The declarations after a cell that failed half-way: `after` is what a success would have left, `before` what held before it.
@@ -22,23 +65,46 @@ export function withoutUnset(after: string, before: string, unset: ReadonlySet<s
 /** The statements whose value names pass; statements without value names (types) stay when `types`. */
 function select(declarations: string, keep: (name: string) => boolean, types = true): string {
   const file = parse(declarations);
-  const printer = ts.createPrinter({ newLine: ts.NewLineKind.LineFeed });
   let out = '';
   for (const s of file.statements) {
     const names = namesOf(s);
     if (!names.length ? types : names.every(keep)) out += `${s.getFullText(file).trim()}\n`;
-    else if (ts.isVariableStatement(s) && names.some(keep)) {
-      const list = s.declarationList;
-      const declarations = list.declarations.filter((d) => keep((d.name as ts.Identifier).text));
-      const part = ts.factory.updateVariableStatement(
-        s,
-        s.modifiers,
-        ts.factory.updateVariableDeclarationList(list, declarations),
-      );
-      out += `${printer.printNode(ts.EmitHint.Unspecified, part, file)}\n`;
-    }
+    else out += part(file, s, keep);
   }
   return out;
+}
+
+/** What is left of a statement when only some of its names are kept. */
+function part(file: ts.SourceFile, s: ts.Statement, keep: (name: string) => boolean): string {
+  const { factory } = ts;
+  const printed = (node: ts.Node): string =>
+    `${ts.createPrinter({ newLine: ts.NewLineKind.LineFeed }).printNode(ts.EmitHint.Unspecified, node, file)}\n`;
+  if (ts.isVariableStatement(s)) {
+    const kept = s.declarationList.declarations.filter((d) => keep((d.name as ts.Identifier).text));
+    if (!kept.length) return '';
+    const list = factory.updateVariableDeclarationList(s.declarationList, kept);
+    return printed(factory.updateVariableStatement(s, s.modifiers, list));
+  }
+  if (!ts.isImportDeclaration(s) || !s.importClause)
+    return declaredBy(s).every(keep) ? `${s.getFullText(file).trim()}\n` : '';
+  const { name, namedBindings } = s.importClause;
+  const own = name && keep(name.text) ? name : undefined;
+  let bindings = namedBindings;
+  if (bindings && ts.isNamespaceImport(bindings)) bindings = keep(bindings.name.text) ? bindings : undefined;
+  else if (bindings) {
+    const kept = bindings.elements.filter((e) => keep(e.name.text));
+    bindings = kept.length ? factory.updateNamedImports(bindings, kept) : undefined;
+  }
+  if (!own && !bindings) return '';
+  const clause = factory.updateImportClause(s.importClause, s.importClause.isTypeOnly, own, bindings);
+  return printed(factory.updateImportDeclaration(s, s.modifiers, clause, s.moduleSpecifier, s.attributes));
+}
+
+/** Every name a statement declares, types too. */
+function declaredBy(s: ts.Statement): string[] {
+  if (ts.isInterfaceDeclaration(s) || ts.isTypeAliasDeclaration(s)) return [s.name.text];
+  if (ts.isImportDeclaration(s)) return importedBy(s);
+  return namesOf(s);
 }
 
 function namesOf(s: ts.Statement): string[] {
@@ -46,9 +112,13 @@ function namesOf(s: ts.Statement): string[] {
     return s.declarationList.declarations.map((d) => (d.name as ts.Identifier).text);
   if (ts.isFunctionDeclaration(s) || ts.isClassDeclaration(s) || ts.isEnumDeclaration(s))
     return s.name ? [s.name.text] : [];
-  if (ts.isModuleDeclaration(s)) return ts.isIdentifier(s.name) ? [s.name.text] : [];
-  if (!ts.isImportDeclaration(s) || !s.importClause || s.importClause.isTypeOnly) return [];
-  const { name, namedBindings } = s.importClause;
+  if (ts.isModuleDeclaration(s))
+    return ts.isIdentifier(s.name) && !(s.flags & ts.NodeFlags.GlobalAugmentation) ? [s.name.text] : [];
+  return ts.isImportDeclaration(s) && !s.importClause?.isTypeOnly ? importedBy(s) : [];
+}
+
+function importedBy(s: ts.ImportDeclaration): string[] {
+  const { name, namedBindings } = s.importClause ?? {};
   const names = name ? [name.text] : [];
   if (namedBindings && ts.isNamespaceImport(namedBindings)) names.push(namedBindings.name.text);
   else if (namedBindings) for (const e of namedBindings.elements) names.push(e.name.text);

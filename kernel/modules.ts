@@ -41,7 +41,8 @@ export class Modules {
   }
 
   /** Takes changed local modules in; they and what imports them start afresh. */
-  update(modules: CompiledModule[]): void {
+  update(given: CompiledModule[]): void {
+    const modules = given.filter((m) => this.local.get(m.path)?.code !== m.code);
     if (!modules.length) return;
     for (const m of modules) {
       this.local.set(m.path, m);

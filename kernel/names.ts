@@ -51,7 +51,7 @@ export class CellNames {
 
   constructor(
     source: ts.SourceFile | undefined,
-    private readonly known: ReadonlySet<string>,
+    private readonly known: (name: string) => boolean,
   ) {
     if (!source) return;
     for (const s of source.statements) this.collectExports(s);
@@ -72,7 +72,7 @@ export class CellNames {
 
   /** True for variables of the notebook, when no inner scope hides them. */
   isLive(name: string): boolean {
-    return this.exported.has(name) || (this.known.has(name) && !this.own.has(name));
+    return this.exported.has(name) || (this.known(name) && !this.own.has(name));
   }
 
   private collectExports(s: ts.Statement): void {

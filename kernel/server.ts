@@ -19,8 +19,6 @@ type Channel = 'shell' | 'control';
 type CommInfoReply = { status: 'ok'; comms: Record<string, { target_name: string }> };
 type Handler = (message: Message) => Promise<Content | undefined> | Content | undefined;
 
-/** The session starts with the first request after kernel_info, or this long after the sockets are open, ms. */
-const warmUpAfter = 150;
 /** No completion list is longer. */
 const mostMatches = 1000;
 
@@ -60,6 +58,8 @@ export class KernelServer {
 
   /** Binds the sockets and answers until shut down. @throws MdlabError where an address cannot be bound */
   async serve(): Promise<void> {
+    // Its processes start while the sockets open: the first cell is soon to come.
+    void this.session;
     for (const name of ['shell', 'control', 'stdin', 'iopub', 'hb'] as const) await this.bind(name);
     this.iopub.send('status', { execution_state: 'starting' }, {});
     void this.receive('shell', (m) => this.dispatch(m, 'shell'));
@@ -67,7 +67,6 @@ export class KernelServer {
     void this.receive('stdin', (m) => this.stdin.receive(m));
     void this.welcome();
     void this.beat();
-    setTimeout(() => void (this.closing ?? this.session), warmUpAfter).unref();
     await this.whenClosed;
   }
 

@@ -1,7 +1,7 @@
 /** One notebook session, without sockets: a queue of cells, the compiler, the executor. The server and the runner both use it. */
 
 import { CommList } from './comm-list.js';
-import { CompilerThread } from './compiler-thread.js';
+import { CompilerProcess } from './compiler-process.js';
 import type { CompletenessReply } from './completeness.js';
 import type { CompletionReply } from './completion.js';
 import { ExecutorProcess } from './executor-process.js';
@@ -72,7 +72,7 @@ const nobody = 'there is nobody to ask: the notebook runs by itself; pass the va
 
 /** @typeParam Owner whatever the caller knows a cell by; outputs come with it */
 export class Session<Owner> {
-  private readonly compiler: CompilerThread;
+  private readonly compiler: CompilerProcess;
   private readonly executor: ExecutorProcess;
   private readonly queue: Job<Owner>[] = [];
   private readonly owners = new Map<number, Owner>();
@@ -103,7 +103,7 @@ export class Session<Owner> {
       (run, output) => this.put(run, output),
       (run, question) => this.question(run, question),
     );
-    this.compiler = new CompilerThread(folder);
+    this.compiler = new CompilerProcess(folder);
     this.executor.onLost = (error, told) => {
       this.declarations = '';
       for (const { owner, message } of this.comms.closeAll()) this.onOutput(owner, message);

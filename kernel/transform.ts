@@ -41,10 +41,14 @@ export interface TransformedCell {
 
 /**
  * @param js what TypeScript emitted for the cell: ES module text whose `export { … }` lists the notebook's names
- * @param known names earlier cells defined
- * @param result name of the exported constant that holds the last expression's value
+ * @param known whether earlier cells defined a name
+ * @param result name of the function that is given the last expression's value
  */
-export function transformCell(js: string, known: ReadonlySet<string>, result?: string): TransformedCell {
+export function transformCell(
+  js: string,
+  known: (name: string) => boolean,
+  result?: string,
+): TransformedCell {
   const source = parse(js);
   const names = new CellNames(source, known);
   const pass = new Pass(source, js, names, chooseRuntimeNames(js), result);
@@ -65,7 +69,7 @@ export function transformCell(js: string, known: ReadonlySet<string>, result?: s
 export function addCancelPoints(js: string): { code: string; edits: TextEdits; runtime: RuntimeNames } {
   const source = parse(js);
   const runtime = chooseRuntimeNames(js);
-  const pass = new Pass(source, js, new CellNames(undefined, new Set()), runtime, undefined);
+  const pass = new Pass(source, js, new CellNames(undefined, () => false), runtime, undefined);
   pass.visitChildren(source, undefined, false);
   return { code: pass.edits.apply(), edits: pass.edits, runtime };
 }
@@ -107,8 +111,7 @@ class Pass {
       this.edits.insert(node.getStart(), `${this.runtime.live}.${node.name.text} = `);
       this.visitChildren(node, undefined, false);
       this.complete(node, [node.name.text]);
-    } else if (ts.isVariableStatement(node) && this.isResult(node)) this.resultStatement(node);
-    else {
+    } else {
       this.visit(node, undefined, false);
       if (ts.isVariableStatement(node)) this.complete(node, this.variablesOf(node.declarationList));
     }
@@ -127,18 +130,6 @@ class Pass {
     this.completed++;
     for (const name of names) this.declared.set(name, this.completed);
     this.edits.append(node.end, ` ; ${this.runtime.cell}.completed = ${this.completed};`);
-  }
-
-  private isResult(node: ts.VariableStatement): boolean {
-    const name = node.declarationList.declarations[0]?.name;
-    return this.result !== undefined && !!name && ts.isIdentifier(name) && name.text === this.result;
-  }
-
-  private resultStatement(node: ts.VariableStatement): void {
-    const value = node.declarationList.declarations[0]!.initializer!;
-    this.edits.replace(node.getStart(), value.getStart(), `${this.runtime.cell}.result = (`);
-    this.edits.append(value.end, ')');
-    this.visit(value, undefined, false);
   }
 
   private importDeclaration(node: ts.ImportDeclaration): void {
@@ -176,12 +167,20 @@ class Pass {
       if (!inFunction) this.async = true;
       this.wrap(node, '(', ')[0]');
       this.wrap(node.expression, `${this.runtime.wait}(`, ')');
+    } else if (ts.isCallExpression(node) && this.isResult(node.expression)) {
+      this.edits.replace(node.getStart(), node.arguments[0]!.getStart(), `${this.runtime.cell}.result = (`);
+      this.visit(node.arguments[0]!, scope, inFunction);
+      return;
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       this.edits.replace(node.expression.getStart(), node.expression.end, this.runtime.dynamicImport);
     } else if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
       this.edits.replace(node.getStart(), node.end, `${this.runtime.cell}.meta`);
     }
     this.visitChildren(node, scope, inFunction);
+  }
+
+  private isResult(callee: ts.Expression): boolean {
+    return this.result !== undefined && ts.isIdentifier(callee) && callee.text === this.result;
   }
 
   private wrap(node: ts.Node, before: string, after: string): void {

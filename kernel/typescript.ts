@@ -1,13 +1,13 @@
 /**
- * The only file that knows tslab: its converter (cell-to-cell declarations, type check, last expression) runs on our pinned
- * TypeScript. tslab asks for a fork of TypeScript with a few more exports; a plain object with all of ours and
- * those few stands in for it. Its CommonJS output, its Proxy-era rewriting of names and its server are not used.
+ * Cells as TypeScript sees them: each is a module whose surroundings are the declarations that earlier cells left, checked with
+ * the notebook's options, emitted as an ES module, its own declarations kept for the cells after it.
  */
-import Module, { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
+import { type Bound, isValueIn, remaining } from './declarations.js';
 import { addBinding, addBlockScoped, addVars } from './scopes.js';
+import { isPackage, TypeFiles } from './type-files.js';
 
 export interface Position {
   /** 0-based. */
@@ -26,14 +26,25 @@ export interface Diagnostic {
   fileName?: string;
 }
 
+/** A local file that a cell imports, as ES module text with an inline source map. */
+export interface LocalModule {
+  /** Absolute path, `…/x.js` for `…/x.ts`. */
+  path: string;
+  data: string;
+}
+
 export interface Converted {
+  diagnostics: Diagnostic[];
   /** ES module text with an inline source map; undefined where there are diagnostics. */
   output?: string;
-  declOutput?: string;
-  diagnostics: Diagnostic[];
-  lastExpressionVar?: string;
-  /** Local modules that changed since the last call, as ES module text. */
-  sideOutputs?: { path: string; data: string }[];
+  /** Declarations that hold after the cell. */
+  declarations?: string;
+  /** Whether earlier cells made a value of a name. */
+  known?: (name: string) => boolean;
+  /** The function that the emitted cell gives its last expression to, where it ends with one. */
+  result?: string;
+  /** Local files the cell imports, and those that these import. */
+  modules?: LocalModule[];
 }
 
 /** A cell in the program it would run in, for questions about it. */
@@ -44,189 +55,303 @@ export interface CellView {
   offset: number;
 }
 
-/** What tslab's converter offers, as far as it is used. */
-export interface Converter {
-  convert(declarations: string, code: string): Converted;
-  /** The cell as it stands, without checking it. */
-  view(declarations: string, code: string): CellView;
-  close(): void;
-}
-
-/** The package's own root folder. */
-export const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
-const require = createRequire(import.meta.url);
-
-/** A converter that reads local files and packages as seen from `folder`, and mdlab from this package. */
-export function createConverter(folder: string): Converter {
-  const tslab = loadTslab();
-  current.folder = folder;
-  const converter = tslab.createConverter({ isJS: false, isBrowser: false });
-  return {
-    ...converter,
-    convert(declarations, code) {
-      const converted = converter.convert(declarations, code);
-      if (converted.declOutput !== undefined) converted.declOutput = nestedVars + converted.declOutput;
-      return converted;
-    },
-    view(declarations, code) {
-      converter.complete(declarations, code, 0);
-      const { program, file } = asked!;
-      return { program, file, offset: file.text.length - code.length };
-    },
-  };
-}
-
-interface Tslab {
-  createConverter(options: { isJS: boolean; isBrowser: boolean }): Pick<Converter, 'convert' | 'close'> & {
-    complete(declarations: string, code: string, position: number): unknown;
-  };
-}
-
-/** What tslab last asked completions for: its way to the program, whose answers are made elsewhere. */
-let asked: Omit<CellView, 'offset'> | undefined;
-
-/** The folder of the converter being created; tslab asks `sys` for it once. */
-const current = { folder: process.cwd() };
-
-let loaded: Tslab | undefined;
-function loadTslab(): Tslab {
-  if (loaded) return loaded;
-  const converter = require.resolve('tslab/dist/converter.js');
-  const fork = createRequire(converter).resolve('@tslab/typescript-for-tslab');
-  const stand = new Module(fork);
-  stand.filename = fork;
-  stand.loaded = true;
-  stand.exports = standIn();
-  require.cache[fork] = stand as NodeJS.Module;
-  loaded = require(converter) as Tslab;
-  return loaded;
-}
-
 /** Members of TypeScript that exist at run time and are not in its declarations. */
 type Internals = typeof ts & {
-  Completions: object;
-  sortAndDeduplicateDiagnostics(d: readonly ts.Diagnostic[]): readonly ts.Diagnostic[];
+  bindSourceFile(file: ts.SourceFile, options: ts.CompilerOptions): void;
+  sortAndDeduplicateDiagnostics<T extends ts.Diagnostic>(d: readonly T[]): readonly T[];
 };
 const internals = ts as Internals;
+type Importing = ts.SourceFile & { imports?: ts.StringLiteralLike[] };
+type Resolved = ts.Program & {
+  getResolvedModuleFromModuleSpecifier(
+    specifier: ts.StringLiteralLike,
+    file: ts.SourceFile,
+  ): ts.ResolvedModuleWithFailedLookupLocations | undefined;
+};
 
-/** All of TypeScript's exports plus what only the fork has. (The exports are getters that cannot be redefined: hence a copy.) */
-function standIn(): object {
-  const noRewriting = {};
-  return {
-    ...ts,
-    sys: Object.assign(Object.create(ts.sys) as ts.System, {
-      getCurrentDirectory: () => current.folder,
-      useCaseSensitiveFileNames: true,
-    }),
-    createWatchCompilerHost: watchHost,
-    // The converter rewrites names of earlier cells before our own pass, without scopes: keep it from doing so.
-    getNullTransformationContext: () => noRewriting,
-    visitEachChild: (node: ts.Node, visitor: ts.Visitor, context: ts.TransformationContext) => {
-      if ((context as object) !== noRewriting) return ts.visitEachChild(node, visitor, context);
-      return ts.isSourceFile(node) ? ts.factory.updateSourceFile(node, markedEnd(node.statements)) : node;
-    },
-    // Nor does it turn modules into CommonJS: the pass over the cell reads ES modules.
-    transpileModule: (text: string) => ({ outputText: text }),
-    getDefaultTypeRoots: () => [],
-    getPreEmitDiagnosticsOfFiles: diagnosticsOf,
-    Completions: {
-      ...internals.Completions,
-      getCompletionsAtPositionForTslab: (
-        _host: object,
-        program: ts.Program,
-        _log: object,
-        file: ts.SourceFile,
-      ) => {
-        asked = { program, file };
-        return undefined;
+/** Errors that do not concern a notebook: an import without types is `any` there. */
+const ignored = new Set([7016]);
+/** No file is written; local modules are told apart by where they would be. */
+const outDir = '/out';
+
+export class Converter {
+  private readonly cell: string;
+  private readonly before: string;
+  private readonly options: ts.CompilerOptions;
+  private readonly host: ts.CompilerHost;
+  private program: ts.Program | undefined;
+  private cellFile!: Bound;
+  private beforeFile!: Bound;
+  private readonly unresolved = new Set<string>();
+  private readonly emitted = new WeakMap<ts.SourceFile, LocalModule>();
+
+  /**
+   * @param folder where local files and packages are looked up
+   * @param root this package's own folder, where mdlab and what it brings are found
+   */
+  constructor(
+    private readonly folder: string,
+    private readonly root: string,
+    private readonly files: TypeFiles = new TypeFiles(),
+  ) {
+    this.cell = join(folder, '~cell.ts');
+    this.before = join(folder, '~before.d.ts');
+    this.options = optionsOf(root);
+    this.host = this.makeHost();
+  }
+
+  convert(declarations: string, code: string): Converted {
+    const names = localNames(code, this.options);
+    this.build(declarations, `${code}\nexport {${names.join(', ')}}`);
+    const program = this.program!;
+    const cell = this.cellFile;
+    const before = this.beforeFile;
+    const locals = this.localFiles();
+    const found: ts.Diagnostic[] = [];
+    for (const f of [cell, ...locals])
+      found.push(...program.getSyntacticDiagnostics(f), ...program.getSemanticDiagnostics(f));
+    const errors = this.described(found, code);
+    if (errors.length) return { diagnostics: errors };
+    const checker = program.getTypeChecker();
+    const nested = declareNestedVars(checker, cell);
+    let output = '';
+    let made = '';
+    const result = unusedName(code);
+    const mark = markLast(result);
+    const emission = program.emit(
+      cell,
+      (name, text) => {
+        if (name.endsWith('.d.ts')) made = text;
+        else output = text;
       },
-    },
-  };
-}
+      undefined,
+      undefined,
+      { before: [mark.transformer], afterDeclarations: [withoutExportLists] },
+    );
+    const undeclarable = this.described(emission.diagnostics, code);
+    if (undeclarable.length) return { diagnostics: undeclarable };
+    return {
+      diagnostics: [],
+      output,
+      declarations: remaining(declarations, before, checker, cell.locals) + nested + made,
+      known: (name) => isValueIn(before, name),
+      result: mark.marked() ? result : undefined,
+      modules: locals.map((f) => this.moduleOf(f)),
+    };
+  }
 
-/**
- * The converter takes the last statement's value where that is an expression. What TypeScript makes of an enum or a namespace is
- * one too, but not of the person's: an empty statement after it says so.
- */
-function markedEnd(statements: readonly ts.Statement[]): ts.Statement[] {
-  const end = statements.findLastIndex((s) => !ts.isExportDeclaration(s));
-  const last = statements[end];
-  const made = last && ts.isExpressionStatement(last) && !ts.isExpressionStatement(ts.getOriginalNode(last));
-  const marked = [...statements];
-  if (made) marked.splice(end + 1, 0, ts.factory.createEmptyStatement());
-  return marked;
+  /** The cell as it stands, without checking it. */
+  view(declarations: string, code: string): CellView {
+    this.build(declarations, code);
+    this.program!.getTypeChecker(); // binds the file: its nodes know their parents
+    return { program: this.program!, file: this.cellFile, offset: 0 };
+  }
+
+  private build(declarations: string, code: string): void {
+    const options = { languageVersion: ts.ScriptTarget.ES2022, setExternalModuleIndicator: isModule };
+    this.cellFile = ts.createSourceFile(this.cell, code, options) as Bound;
+    this.beforeFile = changed(this.beforeFile, this.before, `export {};\n${declarations}`) as Bound;
+    this.program = ts.createProgram({
+      rootNames: [join(this.root, 'dist', 'kernel', 'globals.d.ts'), this.before, this.cell],
+      options: this.options,
+      host: this.host,
+      oldProgram: this.program,
+    });
+    // A name that the cell does not declare is looked up there.
+    (this.cellFile as { parent: ts.Node }).parent = this.beforeFile;
+  }
+
+  private makeHost(): ts.CompilerHost {
+    const read = (name: string): string | undefined => {
+      try {
+        return readFileSync(name, 'utf8');
+      } catch {
+        return undefined;
+      }
+    };
+    // Asked only for the package.json beside each file that is read; imports are resolved below.
+    const cache = ts.createModuleResolutionCache(this.folder, (name) => name, this.options);
+    return {
+      getModuleResolutionCache: () => cache,
+      getSourceFile: (name, options) =>
+        name === this.cell
+          ? this.cellFile
+          : name === this.before
+            ? this.beforeFile
+            : this.files.get(name, options),
+      getDefaultLibFileName: () => join(this.root, 'node_modules', 'typescript', 'lib', 'lib.d.ts'),
+      getDefaultLibLocation: () => join(this.root, 'node_modules', 'typescript', 'lib'),
+      getCurrentDirectory: () => this.folder,
+      getCanonicalFileName: (name) => name,
+      useCaseSensitiveFileNames: () => true,
+      getNewLine: () => '\n',
+      fileExists: (name) => statSync(name, { throwIfNoEntry: false })?.isFile() ?? false,
+      directoryExists: (name) => statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false,
+      realpath: (name) => (existsSync(name) ? realpathSync.native(name) : name),
+      readFile: read,
+      writeFile: () => {},
+      resolveModuleNameLiterals: (literals, from, redirect) =>
+        literals.map((l) => this.resolve(l.text, from, redirect)),
+      // What could not be found may have been installed meanwhile.
+      hasInvalidatedResolutions: (path) => this.unresolved.has(path),
+    };
+  }
+
+  /** mdlab is this package; others are looked for from the file, then from here. */
+  private resolve(
+    name: string,
+    from: string,
+    redirect: ts.ResolvedProjectReference | undefined,
+  ): ts.ResolvedModuleWithFailedLookupLocations {
+    const look = (at: string) => ts.resolveModuleName(name, at, this.options, this.host, undefined, redirect);
+    const here = join(this.root, 'dist', 'kernel', 'cell.ts');
+    if (name === 'mdlab' || name.startsWith('mdlab/'))
+      return this.files.resolution(`\0${name}`, () => look(here));
+    if (isPackage(from) || from.startsWith(join(this.root, 'dist')))
+      return this.files.resolution(`${dirname(from)}\0${name}`, () => look(from));
+    let found = look(from);
+    if (!found.resolvedModule && !/^[./]/.test(name)) found = look(here);
+    if (!found.resolvedModule) this.unresolved.add(from);
+    return found;
+  }
+
+  /** Local source files that the cell imports, directly or not. */
+  private localFiles(): ts.SourceFile[] {
+    const program = this.program as Resolved;
+    const found = new Set<ts.SourceFile>();
+    const visit = (file: Importing): void => {
+      for (const specifier of file.imports ?? []) {
+        const path = program.getResolvedModuleFromModuleSpecifier(specifier, file)?.resolvedModule;
+        const next = path && program.getSourceFile(path.resolvedFileName);
+        if (!next || found.has(next) || next.isDeclarationFile || isPackage(next.fileName)) continue;
+        if (next.fileName.endsWith('.json')) continue;
+        found.add(next);
+        visit(next);
+      }
+    };
+    visit(this.cellFile);
+    return [...found].sort((a, b) => (a.fileName < b.fileName ? -1 : 1));
+  }
+
+  private moduleOf(file: ts.SourceFile): LocalModule {
+    let module = this.emitted.get(file);
+    if (!module) {
+      this.program!.emit(file, (name, data) => {
+        if (/\.[mc]?jsx?$/.test(name)) module = { path: join('/', relative(outDir, name)), data };
+      });
+      this.emitted.set(file, module!);
+    }
+    return module!;
+  }
+
+  private described(found: readonly ts.Diagnostic[], code: string): Diagnostic[] {
+    return internals
+      .sortAndDeduplicateDiagnostics(found)
+      .filter((d) => d.file && !ignored.has(d.code))
+      .map((d) => {
+        const file = d.file!;
+        const own = file === this.cellFile;
+        const place = (at: number): Position =>
+          file.getLineAndCharacterOfPosition(own ? Math.min(at, code.length) : at);
+        const described: Diagnostic = {
+          start: place(d.start!),
+          end: place(d.start! + d.length!),
+          messageText: ts.flattenDiagnosticMessageText(d.messageText, '\n'),
+          code: d.code,
+          category: d.category,
+        };
+        if (!own) described.fileName = relative(this.folder, file.fileName);
+        return described;
+      });
+  }
 }
 
 /** Options of every notebook: strict, the newest library, packages resolved as bundlers do, Node's types from here. */
-function optionsOf(given: ts.CompilerOptions): ts.CompilerOptions {
-  const options: ts.CompilerOptions = {
-    ...given,
+function optionsOf(root: string): ts.CompilerOptions {
+  return {
     strict: true,
     target: ts.ScriptTarget.ES2022,
     lib: ['lib.esnext.d.ts'],
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
+    moduleDetection: ts.ModuleDetectionKind.Force,
+    esModuleInterop: true,
+    resolveJsonModule: true,
+    allowJs: true,
+    checkJs: true,
+    jsx: ts.JsxEmit.React,
     rewriteRelativeImportExtensions: true,
-    experimentalDecorators: false,
     useDefineForClassFields: true,
+    declaration: true,
     inlineSourceMap: true,
+    newLine: ts.NewLineKind.LineFeed,
+    skipLibCheck: true,
     types: ['node'],
-    typeRoots: [dirname(dirname(require.resolve('@types/node/package.json')))],
+    typeRoots: [join(root, 'node_modules', '@types')],
+    rootDir: '/',
+    outDir,
   };
-  delete options['disableTopLevelAwait'];
-  delete options['noImplicitUseStrict'];
-  return options;
 }
 
-/** Declared globals of a notebook (`display`, `md`, …), read beside every cell. */
-const globals = join(packageRoot, 'dist', 'kernel', 'globals.d.ts');
+function isModule(file: ts.SourceFile): void {
+  (file as { externalModuleIndicator?: ts.Node | true }).externalModuleIndicator ??= true;
+}
 
-function watchHost(
-  roots: string[],
-  given: ts.CompilerOptions,
-  ...rest: [ts.System, never, ts.DiagnosticReporter, ts.WatchStatusReporter]
-): unknown {
-  const options = optionsOf(given);
-  const host = ts.createWatchCompilerHost([...roots, globals], options, ...rest);
-  const cache = ts.createModuleResolutionCache(current.folder, (f) => f, options);
-  const inPackage = join(packageRoot, 'dist', 'kernel', 'cell.ts');
-  const resolve = (
-    name: string,
-    from: string,
-    redirect: ts.ResolvedProjectReference | undefined,
-  ): ts.ResolvedModuleWithFailedLookupLocations => {
-    const own = name === 'mdlab' || name.startsWith('mdlab/');
-    if (own) return ts.resolveModuleName(name, inPackage, options, host, undefined, redirect);
-    const found = ts.resolveModuleName(name, from, options, host, cache, redirect);
-    if (found.resolvedModule || /^[./]/.test(name)) return found;
-    return ts.resolveModuleName(name, inPackage, options, host, undefined, redirect);
+/** The declarations' file; what did not change of it is not read again. */
+function changed(old: ts.SourceFile | undefined, name: string, text: string): ts.SourceFile {
+  const options = { languageVersion: ts.ScriptTarget.ES2022, setExternalModuleIndicator: isModule };
+  if (!old) return ts.createSourceFile(name, text, options);
+  if (old.text === text) return old;
+  if (!text.startsWith(old.text)) return ts.createSourceFile(name, text, options);
+  const span = ts.createTextSpan(old.text.length, 0);
+  return ts.updateSourceFile(old, text, ts.createTextChangeRange(span, text.length - old.text.length));
+}
+
+/** Every name of the cell's own, types and the variables of inner blocks' `var` too. */
+function localNames(code: string, options: ts.CompilerOptions): string[] {
+  const file = ts.createSourceFile('cell.ts', code, {
+    languageVersion: ts.ScriptTarget.ES2022,
+    setExternalModuleIndicator: isModule,
+  }) as Bound;
+  internals.bindSourceFile(file, options);
+  return [...(file.locals?.keys() ?? [])].map(String);
+}
+
+function unusedName(code: string): string {
+  let name = 'mdlabResult';
+  while (code.includes(name)) name += '$';
+  return name;
+}
+
+/** Makes the last statement `name(expression)`, where it is an expression. */
+function markLast(name: string): {
+  transformer: ts.TransformerFactory<ts.SourceFile>;
+  marked: () => boolean;
+} {
+  let marked = false;
+  const transformer: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
+    const statements = [...file.statements];
+    const end = statements.findLastIndex((s) => !ts.isExportDeclaration(s));
+    const last = statements[end];
+    if (!last || !ts.isExpressionStatement(last)) return file;
+    marked = true;
+    const { factory } = context;
+    const call = factory.createCallExpression(factory.createIdentifier(name), undefined, [last.expression]);
+    statements[end] = ts.setTextRange(factory.createExpressionStatement(call), last);
+    return factory.updateSourceFile(file, statements);
   };
-  host.resolveModuleNameLiterals = (literals, from, redirect) =>
-    literals.map((l) => resolve(l.text, from, redirect));
-  // A changed cell is always resolved anew; that is enough to see packages installed meanwhile.
-  host.hasInvalidatedResolutions = () => false;
-  return host;
+  return { transformer, marked: () => marked };
 }
 
-/** Errors that do not concern a notebook: an import without types is `any` there. */
-const ignored = new Set([7016]);
+const withoutExportLists: ts.TransformerFactory<ts.SourceFile | ts.Bundle> = (context) => (file) =>
+  ts.isSourceFile(file)
+    ? context.factory.updateSourceFile(
+        file,
+        file.statements.filter((s) => !ts.isExportDeclaration(s)),
+      )
+    : file;
 
-function diagnosticsOf(program: ts.Program, files: ts.SourceFile[]): ts.Diagnostic[] {
-  const found = [...program.getGlobalDiagnostics()];
-  nestedVars = declareNestedVars(program.getTypeChecker(), files[0]!);
-  for (const f of files) {
-    found.push(...program.getSyntacticDiagnostics(f), ...program.getSemanticDiagnostics(f));
-    found.push(...program.getDeclarationDiagnostics(f));
-  }
-  return internals
-    .sortAndDeduplicateDiagnostics(found)
-    .filter((d) => !ignored.has(d.code))
-    .slice();
-}
-
-/** Declarations of the `var`s of the cell last checked that stand inside blocks and loop heads: TypeScript declares none of them. */
-let nestedVars = '';
-
+/** Declarations of the cell's `var`s that stand inside blocks and loop heads: TypeScript declares none of them. */
 function declareNestedVars(checker: ts.TypeChecker, file: ts.SourceFile): string {
   const direct = new Set<string>();
   addBlockScoped(file.statements, direct);

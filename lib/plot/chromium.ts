@@ -1,10 +1,9 @@
-/** A Chromium of the machine, for what needs a browser: PDF files and WebGL pictures. */
+/** Where a Chromium is on this machine, and how it is started. */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { MdlabError } from '../errors.js';
 
-const names = [
+/** What it is called on PATH. */
+export const chromiumNames: readonly string[] = [
   'chromium',
   'chromium-browser',
   'google-chrome',
@@ -24,7 +23,9 @@ export function findChromium(): string | undefined {
     .split(delimiter)
     .concat('/usr/bin', '/snap/bin')
     .filter(Boolean);
-  return [...names.flatMap((n) => folders.map((f) => join(f, n))), ...places].find((p) => existsSync(p));
+  return [...chromiumNames.flatMap((n) => folders.map((f) => join(f, n))), ...places].find((p) =>
+    existsSync(p),
+  );
 }
 
 /** No first-run traffic, and no sandbox where the kernel gives root none. */
@@ -39,30 +40,3 @@ export const chromiumArguments: readonly string[] = [
   '--enable-unsafe-swiftshader',
   '--ignore-gpu-blocklist',
 ];
-
-/** Runs `body` with a fresh page that may not reach the network, then closes the browser. @throws ENOTFOUND */
-export async function withPage<T>(
-  what: string,
-  size: { width: number; height: number; scale?: number },
-  body: (page: Page) => Promise<T>,
-): Promise<T> {
-  const executablePath = findChromium();
-  if (!executablePath) {
-    throw new MdlabError(
-      'ENOTFOUND',
-      `${what}: needs Chromium or Chrome, looked for ${names.join(', ')} on PATH; install one (Debian: apt-get install chromium)`,
-    );
-  }
-  const { chromium } = await import('playwright-core');
-  const browser: Browser = await chromium.launch({ executablePath, args: [...chromiumArguments] });
-  try {
-    const page = await browser.newPage({
-      viewport: { width: Math.ceil(size.width), height: Math.ceil(size.height) },
-      deviceScaleFactor: size.scale ?? 1,
-      offline: true,
-    });
-    return await body(page);
-  } finally {
-    await browser.close();
-  }
-}

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { invalid, unknownChoice } from '../errors.js';
 import { Live } from '../live.js';
-import { withPage } from './chromium.js';
+import { withPage } from './browser-page.js';
 import { fontFaceCss, htmlPage, imageTag, type Library, libraryScript, place, scriptJson } from './page.js';
 import { needsBrowser, type PlotlyFigure, rasterize, renderSVG } from './render.js';
 import { type FigureOptions, houseLayout, palette } from './style.js';

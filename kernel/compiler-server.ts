@@ -1,0 +1,61 @@
+/** The compiler's process: answers calls that come by IPC. Ends with its parent. */
+import { Compiler } from './compiler.js';
+import { TypeFiles } from './type-files.js';
+
+export type CompilerMethod = 'compile' | 'withoutUnset' | 'complete' | 'inspect' | 'isComplete';
+
+interface Call {
+  call: number;
+  method: CompilerMethod;
+  args: never[];
+}
+
+/** Garbage so large is collected when no call has come for a moment, bytes; and so long is that, ms. */
+const litter = 12e6;
+const moment = 150;
+
+/** Left to itself the heap grows to several times what lives in it before anything is collected. */
+function tidyUp(): void {
+  const before = process.memoryUsage().heapUsed;
+  if (before - lowest > litter) globalThis.gc?.();
+  lowest = Math.min(before, process.memoryUsage().heapUsed);
+}
+let lowest = 0;
+
+export function serve(folder: string, root: string, files: TypeFiles): void {
+  const compiler = new Compiler(folder, root, files);
+  process.on('disconnect', () => process.exit(0));
+  let idle: NodeJS.Timeout | undefined;
+  process.on('message', ({ call, method, args }: Call) => {
+    clearTimeout(idle);
+    idle = setTimeout(tidyUp, moment);
+    try {
+      const run = compiler[method] as (...a: never[]) => unknown;
+      process.send!({ call, value: run.apply(compiler, args) });
+    } catch (e) {
+      process.send!({ call, error: String((e as Error).stack ?? e) });
+    }
+  });
+  process.send!('ready');
+  // The first check costs far more than later ones: pay for it before anybody asks.
+  setImmediate(() => {
+    compiler.compile('', '1', 'warm-up');
+    compiler.complete('', 'Num', 3);
+  });
+}
+
+/** The files that most notebooks need, read. */
+export function readFiles(root: string): TypeFiles {
+  const files = new TypeFiles();
+  const compiler = new Compiler(root, root, files);
+  let declarations = '';
+  for (const code of [
+    "import * as mdlab from 'mdlab';",
+    'const x = [1, 2].map((v) => v * 2); console.log(x); x',
+  ]) {
+    const done = compiler.compile(declarations, code, 'warm-up');
+    if ('failure' in done) throw new Error(done.failure.traceback.join('\n'));
+    declarations = done.cell.declarations;
+  }
+  return files;
+}
