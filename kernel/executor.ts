@@ -272,6 +272,7 @@ async function handle(cell: Cell, work: () => unknown): Promise<void> {
     }
   });
   handlers.delete(cell);
+  if (addon) native().flushOutput();
   if (!current && !handlers.size) {
     Atomics.store(shared, slot.running, 0);
     if (Atomics.exchange(shared, slot.stop, 0)) interruptedAt = Date.now();
@@ -308,6 +309,7 @@ async function runCell(command: RunCommand): Promise<void> {
   Atomics.store(shared, slot.running, handlers.size ? handlersRun : 0);
   if (Atomics.exchange(shared, slot.stop, 0)) interruptedAt = Date.now();
   current = undefined;
+  if (addon) native().flushOutput();
   sendEvent(done);
   writeAll(1, Buffer.from(endMarker(cell.id)));
   writeAll(2, Buffer.from(endMarker(cell.id)));
@@ -361,6 +363,7 @@ function start(): void {
   installStackTraces();
   captureStreams(emit);
   addon = findAddon();
+  if (addon) native().lineOutput();
   const watchdog = new Worker(new URL('./watchdog.js', import.meta.url), {
     workerData: { shared, addon },
     stdout: true,

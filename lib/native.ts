@@ -137,6 +137,10 @@ export interface Addon {
   setThreads(count: number): void;
   requestCancel(): void;
   clearCancel(): void;
+  /** What native code prints goes out line by line, also into a pipe. */
+  lineOutput(): void;
+  /** What native code has printed goes out now. */
+  flushOutput(): void;
   memory(): { bytes: number; peak: number };
   resetPeak(): void;
   philox(counter: Uint32Array, keyLow: number, keyHigh: number): Uint32Array;

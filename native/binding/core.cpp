@@ -1,3 +1,5 @@
+#include <cstdio>
+
 #include "binding/binding.h"
 #include "core/buffer.h"
 #include "core/cancel.h"
@@ -23,6 +25,18 @@ Napi::Value jsRequestCancel(const Napi::CallbackInfo& info) {
 
 Napi::Value jsClearCancel(const Napi::CallbackInfo& info) {
   clearCancel();
+  return info.Env().Undefined();
+}
+
+// What native code prints into a pipe is held back until much has gathered: from here on only until
+// a line is whole.
+Napi::Value jsLineOutput(const Napi::CallbackInfo& info) {
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  return info.Env().Undefined();
+}
+
+Napi::Value jsFlushOutput(const Napi::CallbackInfo& info) {
+  std::fflush(stdout);
   return info.Env().Undefined();
 }
 
@@ -73,6 +87,8 @@ void exportCore(Napi::Env env, Napi::Object exports) {
   exports.Set("setThreads", Napi::Function::New<Guarded<jsSetThreads>>(env, "setThreads"));
   exports.Set("requestCancel", Napi::Function::New<Guarded<jsRequestCancel>>(env, "requestCancel"));
   exports.Set("clearCancel", Napi::Function::New<Guarded<jsClearCancel>>(env, "clearCancel"));
+  exports.Set("lineOutput", Napi::Function::New<Guarded<jsLineOutput>>(env, "lineOutput"));
+  exports.Set("flushOutput", Napi::Function::New<Guarded<jsFlushOutput>>(env, "flushOutput"));
   exports.Set("memory", Napi::Function::New<Guarded<jsMemory>>(env, "memory"));
   exports.Set("resetPeak", Napi::Function::New<Guarded<jsResetPeak>>(env, "resetPeak"));
   exports.Set("philox", Napi::Function::New<Guarded<jsPhilox>>(env, "philox"));
