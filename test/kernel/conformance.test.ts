@@ -7,7 +7,8 @@ import { installKernelspec } from '../../kernel/kernelspec.js';
 import { root, skip } from '../tools.js';
 import { temporaryFolder } from './tools.js';
 
-const pythons = [process.env['MDLAB_TEST_PYTHON'], 'python3', '/usr/bin/python3'].filter(
+const own = join(root, 'build', 'venv', 'bin', 'python3');
+const pythons = [process.env['MDLAB_TEST_PYTHON'], own, 'python3', '/usr/bin/python3'].filter(
   (p) => p !== undefined,
 );
 const python = pythons.find(
@@ -20,7 +21,12 @@ else
     const data = temporaryFolder();
     process.env['JUPYTER_DATA_DIR'] = data;
     await installKernelspec();
-    const env = { ...process.env, JUPYTER_DATA_DIR: data, JUPYTER_RUNTIME_DIR: join(data, 'runtime') };
+    const folders = {
+      JUPYTER_DATA_DIR: data,
+      JUPYTER_RUNTIME_DIR: join(data, 'runtime'),
+      XDG_STATE_HOME: data,
+    };
+    const env = { ...process.env, ...folders };
     const r = spawnSync(python, [join(root, 'test', 'kernel', 'conformance.py')], {
       env,
       encoding: 'utf8',
