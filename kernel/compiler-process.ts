@@ -16,10 +16,16 @@ import {
 
 const plainEntry = fileURLToPath(new URL('./compiler-main.js', import.meta.url));
 
+interface Pending {
+  resolve(v: unknown): void;
+  reject(e: Error): void;
+  message: { call: number; method: CompilerMethod; args: unknown[] };
+}
+
 /** The Compiler's methods, from another process. */
 export class CompilerProcess {
   private child: ChildProcess;
-  private readonly pending = new Map<number, { resolve(v: unknown): void; reject(e: Error): void }>();
+  private readonly pending = new Map<number, Pending>();
   private calls = 0;
   private closed = false;
   /** The process is gone, out of memory say; the next call starts another. */
@@ -60,8 +66,14 @@ export class CompilerProcess {
     });
     child.once('close', () => {
       if (child !== this.child || this.closed) return;
+      if (snapshot && !began) {
+        // This Node does not take it: the same calls to a process that reads everything itself.
+        forgetSnapshot(snapshot);
+        this.child = this.start();
+        for (const { message } of this.pending.values()) this.child.send(message, () => {});
+        return;
+      }
       this.ended = true;
-      if (snapshot && !began) forgetSnapshot(snapshot);
       const reason = new Error(`the compiler has ended: ${complaint.trim() || 'it gave no reason'}`);
       for (const p of this.pending.values()) p.reject(reason);
       this.pending.clear();
@@ -90,6 +102,10 @@ export class CompilerProcess {
     return this.call('isComplete', [code]) as Promise<CompletenessReply>;
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   close(): void {
     this.closed = true;
     this.child.kill('SIGKILL');
@@ -102,8 +118,9 @@ export class CompilerProcess {
     if (this.ended) this.child = this.start();
     const call = ++this.calls;
     return new Promise((resolve, reject) => {
-      this.pending.set(call, { resolve, reject });
-      this.child.send({ call, method, args }, () => {});
+      const message = { call, method, args };
+      this.pending.set(call, { resolve, reject, message });
+      this.child.send(message, () => {});
     });
   }
 }

@@ -21,35 +21,34 @@ export function remaining(
   text: string,
   file: Bound,
   checker: ts.TypeChecker,
-  made: ts.SymbolTable | undefined,
+  names: ts.SymbolTable | undefined,
 ): string {
-  const again = [...(made?.keys() ?? [])].some((name) => file.locals?.has(name));
+  const again = [...(names?.keys() ?? [])].some((name) => file.locals?.has(name));
   if (!again) return text;
-  const flagsOf = (symbol: ts.Symbol | undefined): ts.SymbolFlags =>
-    symbol ? (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol).flags : 0;
-  const replaced = (name: string, meaning: ts.SymbolFlags): boolean =>
-    (flagsOf(made?.get(ts.escapeLeadingUnderscores(name))) & meaning) !== 0;
-  const meaningOf = (name: string): ts.SymbolFlags =>
-    flagsOf(checker.resolveName(name, file, anything, false));
+  const kindsOf = (symbol: ts.Symbol | undefined): number => {
+    const of = symbol && (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+    const isType = of && of.flags & (ts.SymbolFlags.Type | ts.SymbolFlags.NamespaceModule);
+    return (of && of.flags & ts.SymbolFlags.Value ? kind.value : 0) | (isType ? kind.type : 0);
+  };
+  const made = (name: string): number => kindsOf(names?.get(ts.escapeLeadingUnderscores(name)));
+  const old = (name: string): number => kindsOf(file.locals!.get(ts.escapeLeadingUnderscores(name)));
   let out = '';
   for (const s of file.statements) {
     if (ts.isExportDeclaration(s)) continue;
-    if (!declaredBy(s).some((name) => replaced(name, anything))) {
+    if (!declaredBy(s).some(made)) {
       out += `${s.getFullText(file).trim()}\n`;
       continue;
     }
-    out += part(file, s, (name) => !replaced(name, meaningOf(name) & both));
+    out += part(file, s, (name) => !(made(name) & old(name)));
     // A class whose name has become another type is still a value.
     for (const name of namesOf(s))
-      if (replaced(name, types) && !replaced(name, ts.SymbolFlags.Value))
-        out += `declare let ${name}: any;\n`;
+      if (made(name) === kind.type && old(name) & kind.type) out += `declare let ${name}: any;\n`;
   }
   return out;
 }
 
-const types = ts.SymbolFlags.Type | ts.SymbolFlags.NamespaceModule;
-const both = types | ts.SymbolFlags.Value;
-const anything = both | ts.SymbolFlags.Alias;
+/** What a name may stand for; one may stand for both. */
+const kind = { value: 1, type: 2 } as const;
 
 /**
  * The declarations after a cell that failed half-way: `after` is what a success would have left, `before` what held before it.

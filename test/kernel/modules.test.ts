@@ -3,9 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { sleep, TestSession } from './tools.js';
+import { sleep, TestSession, temporaryFolder } from './tools.js';
 
-const s = new TestSession();
+// A folder of its own above the notebook's, for modules that lie beside it.
+const s = new TestSession(join(temporaryFolder(), 'notebooks'));
+mkdirSync(s.folder);
 test.after(() => s.close());
 
 function put(path: string, text: string): void {
@@ -116,6 +118,46 @@ test('errors in local modules: types by file and line, run-time by typed line', 
   );
   const r = await s.error("import { thrower } from './thrower'; thrower({ a: 1 })");
   assert.match(r.text, /at thrower \(.*thrower\.js:6:9\)/);
+});
+
+test('a local module outside the notebook folder, typed, with what it imports, read again when it changes', async () => {
+  put('../lib-style/deep/part.ts', 'export const two: number = 2;\n');
+  put(
+    '../lib-style/own.ts',
+    'import { two } from "./deep/part.js";\nexport class Own { constructor(readonly v: number) {} }\nexport const make = (): Own => new Own(two + 1);\n',
+  );
+  assert.is(await s.value("import { make } from '../lib-style/own'; const own = make(); own.v"), '3');
+  assert.is(await s.value('own.v + 1'), '4');
+  assert.match((await s.error('own.w')).evalue, /Property 'w' does not exist on type 'Own'/);
+  put('../lib-style/deep/part.ts', 'export const two: number = 20;\n');
+  assert.is(await s.value("import { make } from '../lib-style/own.ts'; make().v"), '21');
+  put('../lib-style/deep/part.ts', 'export const two: number = "a";\n');
+  const e = await s.error("import { make } from '../lib-style/own'; make()");
+  assert.match(e.text, /\.\.\/lib-style\/deep\/part\.ts:1:14 - error TS2322/);
+});
+
+test('local JavaScript, typed by what it says', async () => {
+  put('plain.js', '/** @param {number} x */\nexport function half(x) { return x / 2 }\n');
+  assert.is(await s.value("import { half } from './plain.js'; half(5)"), '2.5');
+  assert.match((await s.error("half('x')")).evalue, /not assignable to parameter of type 'number'/);
+});
+
+test('a package installed while the notebook runs', async () => {
+  assert.match((await s.error("import { fresh } from 'comes-later'")).evalue, /Cannot find module/);
+  put(
+    'node_modules/comes-later/package.json',
+    '{"name":"comes-later","type":"module","exports":"./index.js","types":"./index.d.ts"}',
+  );
+  put('node_modules/comes-later/index.js', 'export const fresh = 8;');
+  put('node_modules/comes-later/index.d.ts', 'export const fresh: number;');
+  assert.is(await s.value("import { fresh } from 'comes-later'; fresh"), '8');
+});
+
+test('local modules are there again after the process that ran them died', async () => {
+  put('kept.ts', 'export const kept: number = 5;\n');
+  assert.is(await s.value("import { kept } from './kept'; kept"), '5');
+  await s.error('process.exit(1)');
+  assert.is(await s.value("import { kept } from './kept'; kept"), '5');
 });
 
 test('JSON', async () => {

@@ -21,6 +21,11 @@ export class TestSession {
     this.session = new Session(folder, (cell: number, output) => this.outputs.push({ cell, output }));
   }
 
+  /** Number of the cell run last, as outputs name it. */
+  get cellsRun(): number {
+    return this.cells;
+  }
+
   async run(code: string): Promise<ExecuteReply> {
     return this.session.execute(code, ++this.cells);
   }
