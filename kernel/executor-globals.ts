@@ -3,6 +3,7 @@
 import { Live, type LiveSink, liveSink } from '../lib/live.js';
 import type { ProgressState } from '../lib/progress.js';
 import { bundle, liveBundle, progressBundle } from './display.js';
+import { metadataOf } from './display-metadata.js';
 import type { DisplayHandle, DisplayOptions, RichText } from './globals.js';
 import type { MimeBundle, Output } from './wire.js';
 
@@ -14,8 +15,8 @@ let made = 0;
 /** What `display` needs of the cell that calls it. */
 interface Caller {
   readonly place: string | undefined;
-  /** Keeps the cell open until what it shows has been drawn. */
-  track(shown: Promise<void>): void;
+  /** Keeps the cell open until what it shows has been drawn; `hurry` is called when its code has ended. */
+  track(shown: Promise<void>, hurry?: () => void): void;
 }
 
 /** @param more functions made elsewhere, by name */
@@ -27,7 +28,7 @@ export function installGlobals(
   const send = (value: unknown, raw: boolean, id: string, update: boolean): void => {
     const type = update ? 'update_display_data' : 'display_data';
     const put = (data: MimeBundle): void => {
-      if (Object.keys(data).length) emit({ type, data, metadata: {}, id });
+      if (Object.keys(data).length) emit({ type, data, metadata: metadataOf(data), id });
     };
     const cell = caller();
     const drawn = raw
@@ -74,9 +75,13 @@ export function installGlobals(
     async show(object, update) {
       const data = await liveBundle(object, caller()?.place);
       const type = update ? 'update_display_data' : 'display_data';
-      emit({ type, data, metadata: {}, id: object.id });
+      emit({ type, data, metadata: metadataOf(data), id: object.id });
     },
-    hold: (work) => caller()?.track(work.then(() => undefined)),
+    hold: (work, hurry) =>
+      caller()?.track(
+        work.then(() => undefined),
+        hurry,
+      ),
   };
 
   Object.assign(globalThis, {

@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { addonPath, native } from '../lib/native.js';
 import { Comms } from './comm.js';
 import { bundle } from './display.js';
+import { Drawings } from './drawings.js';
 import { installGlobals } from './executor-globals.js';
 import { Inputs } from './input.js';
 import { Modules, pick, type Waited } from './modules.js';
@@ -55,8 +56,7 @@ class Cell {
   interrupted = false;
   private onInterrupt: (() => void) | undefined;
   private readonly waiting = new Set<(reason: unknown) => void>();
-  private readonly displays = new Set<Promise<void>>();
-  private failure: { error: unknown } | undefined;
+  readonly drawings = new Drawings();
 
   constructor(
     readonly id: number,
@@ -112,20 +112,14 @@ class Cell {
     this.onInterrupt?.();
   }
 
-  /** Something still being shown; the cell is not over before. */
-  track(display: Promise<void>): void {
-    const shown = display
-      .catch((e: unknown) => {
-        this.failure ??= { error: e };
-      })
-      .finally(() => this.displays.delete(shown));
-    this.displays.add(shown);
+  /** Something still being shown; the cell is not over before. @param hurry called when the cell's code has ended */
+  track(display: Promise<void>, hurry?: () => void): void {
+    this.drawings.add(display, hurry);
   }
 
   /** @throws what a display failed with */
-  async settled(): Promise<void> {
-    while (this.displays.size) await this.wait(Promise.all(this.displays));
-    if (this.failure) throw this.failure.error;
+  settled(): Promise<void> {
+    return this.drawings.done((work) => this.wait(work));
   }
 }
 
@@ -304,6 +298,7 @@ async function runCell(command: RunCommand): Promise<void> {
     if (result) done.result = result;
   } catch (thrown) {
     done.error = errorOf(thrown, cell);
+    await cell.drawings.abandoned(cell.interrupted);
   }
   done.completed = cell.completed;
   Atomics.store(shared, slot.running, handlers.size ? handlersRun : 0);

@@ -1,6 +1,7 @@
 /** Runs a notebook from start to end without Jupyter, sockets or Python, and fills in its outputs. */
 import { dirname, resolve } from 'node:path';
 import ts from 'typescript';
+import { metadataOf } from './display-metadata.js';
 import {
   type Notebook,
   type NotebookCell,
@@ -126,7 +127,7 @@ class Run {
     if (error) this.collector.push(cell, { output_type: 'error', ...error });
     const silent = cell.metadata.tags?.includes(injectedTag);
     if (r.status === 'ok' && r.result && !silent) {
-      const result = { data: r.result, metadata: {}, execution_count: index };
+      const result = { data: r.result, metadata: metadataOf(r.result), execution_count: index };
       this.collector.push(cell, { output_type: 'execute_result', ...result });
     }
     if (r.status === 'ok' && r.help)

@@ -5,6 +5,7 @@
 import * as zmq from 'zeromq';
 import { MdlabError } from '../lib/errors.js';
 import { addressOf, type Connection } from './connection.js';
+import { metadataOf } from './display-metadata.js';
 import { History } from './history.js';
 import { kernelInfo } from './kernel-info.js';
 import { Codec, type Header, type Message } from './messages.js';
@@ -255,7 +256,7 @@ export class KernelServer {
     this.iopub.finish(header);
     if (reply.status === 'ok' && reply.result) {
       keep(String(reply.result['text/plain'] ?? ''));
-      const result = { execution_count: number, data: reply.result, metadata: {} };
+      const result = { execution_count: number, data: reply.result, metadata: metadataOf(reply.result) };
       if (!silent) this.iopub.send('execute_result', result, header);
     }
     if (reply.status === 'error' && !silent) this.iopub.send('error', reply.error, header);

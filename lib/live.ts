@@ -10,8 +10,11 @@ export interface LiveSink {
    * @param update false: a new output in the calling cell
    */
   show(live: Live, update: boolean): Promise<void>;
-  /** Keeps the calling cell open until the promise settles, so that the last state is part of its output. */
-  hold(work: Promise<unknown>): void;
+  /**
+   * Keeps the calling cell open until the promise settles, so that the last state is part of its output.
+   * @param hurry to be called when the cell's code has ended: what waits is drawn at once
+   */
+  hold(work: Promise<void>, hurry: () => void): void;
 }
 
 /** The place on globalThis where a front end puts its sink. */
@@ -29,6 +32,8 @@ export abstract class Live {
   private drawing: Promise<void> | undefined;
   private stale = false;
   private shown = false;
+  private hurried = false;
+  private wake: (() => void) | undefined;
   private drawnAt: number = Number.NEGATIVE_INFINITY;
   private cost = 0;
 
@@ -51,15 +56,17 @@ export abstract class Live {
     if (this.drawing) return;
     this.drawing = this.drawStale().finally(() => {
       this.drawing = undefined;
+      this.hurried = false;
     });
-    this.sink.hold(this.drawing);
+    this.sink.hold(this.drawing, () => {
+      this.hurried = true;
+      this.wake?.();
+    });
   }
 
   private async drawStale(): Promise<void> {
     while (this.stale) {
-      const due = this.drawnAt + Math.max(this.interval, this.cost / this.share - this.cost);
-      const pause = due - performance.now();
-      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+      await this.pause();
       const started = performance.now();
       const update = this.shown;
       this.stale = false;
@@ -69,5 +76,18 @@ export abstract class Live {
       // The first one loads what draws.
       this.cost = update ? this.drawnAt - started : 0;
     }
+  }
+
+  private async pause(): Promise<void> {
+    const due = this.drawnAt + Math.max(this.interval, this.cost / this.share - this.cost);
+    const rest = due - performance.now();
+    if (this.hurried || rest <= 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.wake = resolve;
+      timer = setTimeout(resolve, rest);
+    });
+    clearTimeout(timer);
+    this.wake = undefined;
   }
 }

@@ -18,6 +18,8 @@ export interface ProgressState {
   readonly meanRate: number;
   /** The caller's own words about the recent rate, e.g. ns/day; '' when there are none. */
   readonly rates: string;
+  /** The same of the whole run's rate. */
+  readonly meanRates: string;
   /** Seconds since the start. */
   readonly elapsed: number;
   /** Seconds left; NaN while unknown. */
@@ -40,7 +42,7 @@ export interface ProgressOptions {
   label?: string;
   /** What is counted, e.g. 'steps'. Default 'steps'. */
   unit?: string;
-  /** Own words about the speed, e.g. `(done, perSecond) => '12 ns/day'`; perSecond is the recent rate. */
+  /** Own words about a speed, e.g. `(done, perSecond) => '12 ns/day'`; asked of the recent rate and of the whole run's. */
   rates?: (done: number, perSecond: number) => string;
 }
 
@@ -129,6 +131,7 @@ export class Progress {
       recentRate,
       meanRate,
       rates: this.rates && recentRate > 0 ? this.rates(this.done, recentRate) : '',
+      meanRates: this.rates && meanRate > 0 ? this.rates(this.done, meanRate) : '',
       elapsed,
       remaining: this.finished ? 0 : this.remaining(elapsed),
       finished: this.finished,
@@ -206,12 +209,12 @@ export function progressLine(state: ProgressState, barWidth: number = 24): strin
 
 /** The words behind the bar: rates and times. */
 export function progressDetails(state: ProgressState): string[] {
+  const speed = (perSecond: number, words: string): string =>
+    `${formatNumber(perSecond, 3)} ${state.unit}/s${words ? `, ${words}` : ''}`;
   const parts: string[] = [];
-  if (state.recentRate > 0) {
-    const mean = state.finished ? '' : ` (mean ${formatNumber(state.meanRate, 3)})`;
-    parts.push(`${formatNumber(state.recentRate, 3)} ${state.unit}/s${mean}`);
-  }
-  if (state.rates) parts.push(state.rates);
+  if (state.recentRate > 0) parts.push(speed(state.recentRate, state.rates));
+  if (state.meanRate > 0 && !state.finished)
+    parts.push(`whole run ${speed(state.meanRate, state.meanRates)}`);
   if (state.finished) parts.push(`took ${seconds(state.elapsed)}`);
   else if (Number.isNaN(state.remaining)) parts.push(`${formatDuration(state.elapsed)} elapsed`);
   else parts.push(`${formatDuration(state.elapsed)} elapsed, ${formatDuration(state.remaining)} left`);
@@ -223,7 +226,7 @@ function seconds(elapsed: number): string {
   return elapsed < 60 ? `${formatNumber(elapsed, 3)} s` : formatDuration(elapsed);
 }
 
-/** stderr: one rewritten line on a terminal, one line every few seconds in a log. */
+/** stderr: one rewritten line on a terminal; in a log a line every few seconds, more rarely the longer it goes on. */
 export function streamSink(
   stream: NodeJS.WriteStream = process.stderr,
   everySeconds: number = 5,
@@ -234,7 +237,7 @@ export function streamSink(
       if (stream.isTTY) {
         const line = progressLine(state).slice(0, Math.max(20, (stream.columns ?? 80) - 1));
         stream.write(`\r\x1b[2K${line}${state.finished ? '\n' : ''}`);
-      } else if (state.finished || state.elapsed - last >= everySeconds) {
+      } else if (state.finished || state.elapsed - last >= Math.max(everySeconds, state.elapsed / 20)) {
         last = state.elapsed;
         stream.write(`${progressLine(state)}\n`);
       }

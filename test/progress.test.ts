@@ -107,6 +107,7 @@ test('a log gets a line now and then, a terminal one rewritten line', () => {
     recentRate: 1,
     meanRate: 1,
     rates: '',
+    meanRates: '',
     elapsed,
     remaining: 100 - elapsed,
     finished,
@@ -116,6 +117,12 @@ test('a log gets a line now and then, a terminal one rewritten line', () => {
   for (let t = 0; t <= 12; t++) log.show(state(t));
   log.show(state(13, true));
   assert.is(texts.length, 4); // 0, 5, 10 and the end
+  texts.length = 0;
+  const long = streamSink(stream(false), 5);
+  for (let t = 0; t < 86_400; t++) long.show({ ...state(0), elapsed: t });
+  assert.ok(texts.length > 50 && texts.length < 250, `${texts.length} lines in a day`);
+  texts.length = 0;
+  log.show(state(14, true));
   assert.ok(texts.every((t) => t.endsWith('\n')));
   texts.length = 0;
   const terminal = streamSink(stream(true));

@@ -3,6 +3,7 @@ import { Window } from 'happy-dom';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bundle, progressBundle } from '../../kernel/display.js';
+import { metadataOf } from '../../kernel/display-metadata.js';
 import { MdlabError } from '../../lib/errors.js';
 import { figure, line, view } from '../../lib/plot/index.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
@@ -182,6 +183,7 @@ test('elements of other libraries: SVG as picture too, HTML as it is', async () 
   const svg = (await bundle(document.body.firstElementChild)) as Bundle;
   assert.match(svg['image/svg+xml']!, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
   assert.is(Buffer.from(svg['image/png']!, 'base64').readUInt32BE(16), 80, 'two pixels per px');
+  assert.equal(metadataOf(svg), { 'image/png': { width: 40, height: 20 } });
   assert.is(svg['text/plain'], 'Plot');
   document.body.innerHTML = '<figure><style>p{color:red}</style><p>Legend</p><svg></svg></figure>';
   const html = (await bundle(document.body.firstElementChild)) as Bundle;
@@ -227,13 +229,17 @@ test('progress is a bar, words and a line', () => {
     recentRate: 35,
     meanRate: 33,
     rates: '12 ns/day',
+    meanRates: '11.4 ns/day',
     elapsed: 12,
     remaining: 17,
     finished: false,
     note: '',
   }) as Bundle;
   assert.match(shown['text/html']!, /&#60;run&#62;.*width:42\.0%.*12 ns\/day/s);
-  assert.match(shown['text/plain']!, /42\.0 %.*420\/1000 steps.*35 steps\/s.*0:17 left/);
+  assert.match(
+    shown['text/plain']!,
+    /42\.0 %.*420\/1000 steps {2}35 steps\/s, 12 ns\/day {2}whole run 33 steps\/s, 11\.4 ns\/day {2}0:12 elapsed, 0:17 left/,
+  );
 });
 
 test.run();

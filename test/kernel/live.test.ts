@@ -8,6 +8,7 @@ interface Shown {
   type: string;
   id?: string;
   data: MimeBundle;
+  metadata: object;
   at: number;
 }
 
@@ -56,6 +57,8 @@ test('a live figure is one output, drawn at most twice a second, and ends with t
   assert.is(a!.length, 120, 'the last state is part of the cell');
   assert.equal([a![119], b![119]], [119 * 119, -119]);
   assert.is(Buffer.from(String(last.data['image/png']), 'base64').toString('latin1', 1, 4), 'PNG');
+  // A picture with two pixels per px is shown at its own size.
+  assert.equal(last.metadata, { 'image/png': { width: 760, height: 460 } });
 });
 
 test('it is redrawn from a later cell, in place; its figure is an ordinary one', async () => {
@@ -87,6 +90,20 @@ test('a million points are drawn as four thousand, peaks kept', async () => {
   const [y] = pointsOf(shown.at(-1)!);
   assert.ok(y!.length <= 4002, `${y!.length}`);
   assert.ok(y!.includes(5));
+});
+
+test('what was shown before a cell fails is part of it, with its last state', async () => {
+  const from = session.outputs.length;
+  const { evalue } = await session.error(`
+    const kept = figure(line([0], [0], { name: 'kept' })).live();
+    kept.append(1, 1);
+    display(figure(line([0, 1], [5, 6])));
+    kept.append(2, 4);
+    throw new Error('after all');`);
+  assert.is(evalue, 'after all');
+  const shown = session.outputs.slice(from).map(({ output }) => output as unknown as Shown);
+  assert.equal(pointsOf(shown.find((s) => s.id && !s.id.includes('live'))!), [[5, 6]]);
+  assert.equal(pointsOf(shown.filter((s) => s.id?.includes('live')).at(-1)!), [[0, 1, 4]]);
 });
 
 test('what fails while drawing fails the cell', async () => {
