@@ -40,6 +40,7 @@ const unneeded: Record<string, RegExp> = {
   'plotly.js-dist': /^src/,
   typescript:
     /^(bin|lib\/(_?tsc|_?tsserver|_?typingsInstaller|watchGuard|lib\.(webworker|scripthost))|lib\/[a-z-]+\/)/i,
+  yaml: /^(browser|bin)/,
   zeromq: /^(src|script|build\/(?!manifest|HERE))/,
 };
 /** Never needed from any package. */

@@ -12,6 +12,7 @@ const commands: Record<string, () => Promise<Command>> = {
   doctor: () => import('./commands/doctor.js'),
   evaluate: () => import('./commands/evaluate.js'),
   kernel: () => import('./commands/kernel.js'),
+  reproduce: () => import('./commands/reproduce.js'),
   run: () => import('./commands/run.js'),
 };
 

@@ -5,6 +5,8 @@ import { Figure, InteractiveFigure, View, view } from '../lib/plot/index.js';
 import { escapeHtml, imageTag, type Library } from '../lib/plot/page.js';
 import { type ProgressState, progressDetails, progressLine } from '../lib/progress.js';
 import { type Box, Structure, Trajectory, volume } from '../lib/structure/index.js';
+import { Claims } from '../lib/studies/claims.js';
+import { claimsBundle } from './claims.js';
 import { foreignBundle } from './display-foreign.js';
 import { isTable, tableBundle } from './display-table.js';
 import { describeArray, describeShaped, describeValue, isShaped, isTypedArray } from './display-values.js';
@@ -26,6 +28,7 @@ export function bundle(value: unknown, cell?: string): MimeBundle | Promise<Mime
   if (value instanceof InteractiveFigure) return interactiveBundle(value.figure, cell);
   if (value instanceof View) return viewBundle(value, cell);
   if (isTable(value)) return tableBundle(value);
+  if (value instanceof Claims) return claimsBundle(value);
   if (value instanceof Trajectory) return pictured(value, describeTrajectory(value));
   if (value instanceof Structure) return pictured(value, describeStructure(value));
   if (value instanceof Live) return homes.get(value) === (cell ?? '') ? {} : liveBundle(value, cell);

@@ -14,30 +14,30 @@ interface Parameter {
 
 export const injectedTag = 'injected-parameters';
 
+/** name -> value. A string is read as the declared kind asks for: '8' is a number where a number is declared. */
+export type ParameterValues = Record<string, unknown>;
+
 /**
  * Puts values into a notebook; changes it.
- * @param values name -> text as typed on the command line
- * @throws EINVALID for a name that is not declared or a text that is not of the declared kind
+ * @throws EINVALID for a name that is not declared or a value that is not of the declared kind
  */
-export function injectParameters(notebook: Notebook, values: Record<string, string>): void {
+export function injectParameters(notebook: Notebook, values: ParameterValues): void {
   if (!Object.keys(values).length) return;
-  const at = notebook.cells.findIndex(
-    (c) => c.cell_type === 'code' && c.metadata.tags?.includes('parameters'),
-  );
-  if (at < 0)
+  const declaring = parametersCell(notebook);
+  if (!declaring)
     throw new MdlabError(
       'EINVALID',
       `parameters: the notebook has no cell tagged 'parameters', received ${Object.keys(values).join(', ')}; tag the cell that declares them`,
     );
-  const declared = declaredParameters(notebook.cells[at]!.source);
-  const lines = Object.entries(values).map(([name, text]) => {
+  const declared = declaredParameters(declaring.source);
+  const lines = Object.entries(values).map(([name, value]) => {
     const p = declared.find((d) => d.name === name);
     if (!p)
       throw new MdlabError(
         'EINVALID',
         `parameter '${name}': is not declared in the notebook; declared are ${declared.map((d) => d.name).join(', ') || 'none'}`,
       );
-    return `${p.constant ? 'const ' : ''}${name} = ${literal(p, text)};`;
+    return `${p.constant ? 'const ' : ''}${name} = ${literal(p, value)};`;
   });
   const cell: NotebookCell = {
     id: 'injected-parameters',
@@ -48,8 +48,16 @@ export function injectParameters(notebook: Notebook, values: Record<string, stri
     outputs: [],
   };
   notebook.cells = notebook.cells.filter((c) => !c.metadata.tags?.includes(injectedTag));
-  const after = notebook.cells.findIndex((c) => c.metadata.tags?.includes('parameters'));
-  notebook.cells.splice(after + 1, 0, cell);
+  notebook.cells.splice(notebook.cells.indexOf(declaring) + 1, 0, cell);
+}
+
+function parametersCell(notebook: Notebook): NotebookCell | undefined {
+  return notebook.cells.find((c) => c.cell_type === 'code' && c.metadata.tags?.includes('parameters'));
+}
+
+/** Whether a notebook takes a parameter. */
+export function takesParameter(notebook: Notebook, name: string): boolean {
+  return declaredParameters(parametersCell(notebook)?.source ?? '').some((p) => p.name === name);
 }
 
 /** The variables a cell declares at its top level. */
@@ -75,37 +83,50 @@ function kindOf(d: ts.VariableDeclaration): Kind {
   }
   const value = d.initializer;
   if (!value || d.type) return 'any';
-  if (ts.isNumericLiteral(value) || ts.isPrefixUnaryExpression(value)) return 'number';
+  const unsigned = ts.isPrefixUnaryExpression(value) ? value.operand : value;
+  if (ts.isNumericLiteral(unsigned)) return 'number';
   if (value.kind === ts.SyntaxKind.TrueKeyword || value.kind === ts.SyntaxKind.FalseKeyword) return 'boolean';
   if (ts.isStringLiteralLike(value)) return 'string';
   return ts.isArrayLiteralExpression(value) || ts.isObjectLiteralExpression(value) ? 'json' : 'any';
 }
 
-function literal(p: Parameter, text: string): string {
-  const subject = `parameter '${p.name}'`;
-  switch (p.kind) {
+/** The value as TypeScript. */
+function literal({ name, kind }: Parameter, given: unknown): string {
+  const subject = `parameter '${name}'`;
+  const text = typeof given === 'string' ? given.trim() : undefined;
+  const value = text === undefined ? given : kind === 'string' ? given : fromText(kind, text);
+  switch (kind) {
     case 'number':
-      if (text.trim() === '' || Number.isNaN(Number(text))) invalid(subject, 'must be a number', text);
-      return String(Number(text));
+      if (typeof value !== 'number' || Number.isNaN(value)) invalid(subject, 'must be a number', given);
+      break;
     case 'boolean':
-      if (text !== 'true' && text !== 'false') invalid(subject, 'must be true or false', text);
-      return text;
+      if (typeof value !== 'boolean') invalid(subject, 'must be true or false', given);
+      break;
     case 'string':
-      return JSON.stringify(text);
-    case 'json': {
-      const value = asJson(text);
-      if (typeof value !== 'object' || value === null) invalid(subject, 'must be JSON', text);
-      return JSON.stringify(value);
-    }
-    case 'any':
-      return JSON.stringify(asJson(text) ?? text);
+      if (typeof value !== 'string') invalid(subject, 'must be text', given, 'put it into quotes');
+      break;
+    case 'json':
+      if (typeof value !== 'object' || value === null)
+        invalid(subject, 'must be a list or an object, in JSON', given);
+  }
+  return source(value);
+}
+
+function fromText(kind: Kind, text: string): unknown {
+  if (kind === 'number') return text === '' ? undefined : Number(text);
+  if (kind === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return kind === 'json' ? undefined : text;
   }
 }
 
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** As JSON, but for the numbers that JSON does not have. */
+function source(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (Array.isArray(value)) return `[${value.map(source).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value).map(([name, v]) => `${JSON.stringify(name)}: ${source(v)}`);
+  return `{ ${fields.join(', ')} }`;
 }

@@ -9,14 +9,13 @@ import {
   readNotebook,
   writeNotebook,
 } from './notebook.js';
-import { injectedTag, injectParameters } from './parameters.js';
+import { injectedTag, injectParameters, type ParameterValues } from './parameters.js';
 import { type ExecuteReply, Session } from './session.js';
 import { version } from './version.js';
 import type { CellError } from './wire.js';
 
 export interface RunOptions {
-  /** name -> value as text; see parameters.ts. */
-  parameters?: Record<string, string>;
+  parameters?: ParameterValues;
   /** Where the executed notebook goes; it is also written while the run goes on. Not written when not given. */
   output?: string;
   /** A cell that runs longer is interrupted and the run fails, s. Default: no limit. */
@@ -48,8 +47,8 @@ export interface RunResult {
   seconds: number;
 }
 
-/** While it runs, the notebook is written at most this often, ms. */
-const writeEvery = 5000;
+/** While it runs, a notebook that has changed is written this often, ms: a killed run leaves what it had. */
+const writeEvery = 2000;
 /** A cell that has not stopped this long after its time-out is ended with its process, ms. */
 const patience = 5000;
 
@@ -70,7 +69,9 @@ class Run {
   private readonly collector = new OutputCollector();
   private readonly session: Session<NotebookCell>;
   private readonly started = Date.now();
-  private written = Date.now();
+  /** Changed since it was written last. */
+  private changed = true;
+  private readonly writer: NodeJS.Timeout;
   private error: CellError | undefined;
 
   constructor(
@@ -80,7 +81,11 @@ class Run {
   ) {
     this.cells = notebook.cells.filter((c) => c.cell_type === 'code');
     for (const c of this.cells) Object.assign(c, { outputs: [], execution_count: null });
-    this.session = new Session(folder, (cell: NotebookCell, output) => this.collector.add(cell, output));
+    this.session = new Session(folder, (cell: NotebookCell, output) => {
+      this.collector.add(cell, output);
+      this.changed = true;
+    });
+    this.writer = setInterval(() => this.changed && this.write('running'), writeEvery);
     options.signal?.addEventListener('abort', this.interrupt);
   }
 
@@ -92,21 +97,25 @@ class Run {
       if (!cell.source.trim()) continue;
       const report = { index, count: this.cells.length, source: cell.source };
       this.options.onCell?.(report);
-      const begun = Date.now();
+      const begun = new Date();
       const error = await this.one(cell, index);
-      this.options.onCell?.({ ...report, seconds: (Date.now() - begun) / 1000, error });
+      const done = new Date();
+      cell.metadata['execution'] = timing(begun, done);
+      this.options.onCell?.({ ...report, seconds: (Number(done) - Number(begun)) / 1000, error });
+      this.changed = true;
       this.error ??= error;
       if (error && !this.options.allowErrors) break;
-      if (Date.now() - this.written > writeEvery) this.write();
     }
     // Outputs that come after their cell, such as of a timer that has just fired.
     await new Promise((done) => setTimeout(done, 20));
-    this.write();
     const interrupted = this.options.signal?.aborted ?? false;
+    clearInterval(this.writer);
+    this.write(this.error ? 'error' : interrupted ? 'interrupted' : 'ok');
     return { notebook: this.notebook, error: this.error, interrupted, seconds: this.seconds };
   }
 
   async close(): Promise<void> {
+    clearInterval(this.writer);
     this.options.signal?.removeEventListener('abort', this.interrupt);
     await this.session.close();
   }
@@ -155,8 +164,8 @@ class Run {
     };
   }
 
-  private write(): void {
-    this.written = Date.now();
+  private write(status: 'running' | 'ok' | 'error' | 'interrupted'): void {
+    this.changed = false;
     Object.assign(this.notebook.metadata, {
       kernelspec: this.notebook.metadata['kernelspec'] ?? kernelspec,
       language_info: { name: 'typescript', file_extension: '.ts', mimetype: 'text/typescript' },
@@ -166,11 +175,22 @@ class Run {
         parameters: this.options.parameters ?? {},
         started: new Date(this.started).toISOString(),
         seconds: Number(this.seconds.toFixed(2)),
-        status: this.error ? 'error' : this.options.signal?.aborted ? 'interrupted' : 'ok',
+        status,
       },
     });
     if (this.options.output) writeNotebook(this.options.output, this.notebook);
   }
+}
+
+/** When a cell ran, by the names that Jupyter's front ends and nbclient keep it under. */
+function timing(begun: Date, done: Date): Record<string, string> {
+  const [from, to] = [begun.toISOString(), done.toISOString()];
+  return {
+    'iopub.status.busy': from,
+    'iopub.execute_input': from,
+    'shell.execute_reply': to,
+    'iopub.status.idle': to,
+  };
 }
 
 const kernelspec = { name: 'mdlab', display_name: 'TypeScript (mdlab)', language: 'typescript' };

@@ -1,14 +1,15 @@
 /** `mdlab run`: a notebook from the command line. */
-
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { invalid, MdlabError } from '../../lib/errors.js';
+import { invalid, MdlabError, malformed } from '../../lib/errors.js';
 import { type Notebook, writeAtomically } from '../notebook.js';
+import type { ParameterValues } from '../parameters.js';
 import { type CellProgress, runNotebook } from '../runner.js';
 
 export const help = `mdlab run NOTEBOOK [options]   run a notebook without Jupyter
-  -p, --parameter NAME=VALUE   set a variable declared in the cell tagged 'parameters'; may be repeated
+  -p, --parameter NAME=VALUE   set a variable declared in the cell tagged 'parameters'; also as two words; may be repeated
+  -f, --parameters-file FILE   set those that a YAML or JSON file has; -p goes before
   -o, --output OUT.ipynb       write the executed notebook there (default: NOTEBOOK's name with .out.ipynb,
                                or not at all where --html is given)
       --html [OUT.html]        write a page of it (default: the output's name with .html)
@@ -20,10 +21,11 @@ export const help = `mdlab run NOTEBOOK [options]   run a notebook without Jupyt
 /** @returns the exit code */
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
-    args: withHtmlDefault(args),
+    args: withHtmlDefault(withJoinedParameters(args)),
     allowPositionals: true,
     options: {
       parameter: { type: 'string', short: 'p', multiple: true },
+      'parameters-file': { type: 'string', short: 'f', multiple: true },
       output: { type: 'string', short: 'o' },
       html: { type: 'string' },
       timeout: { type: 'string' },
@@ -46,7 +48,7 @@ export async function run(args: string[]): Promise<number> {
   const onSignal = (): void => abort.abort();
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   const result = await runNotebook(file, {
-    parameters: parameters(values.parameter ?? []),
+    parameters: await parameters(values['parameters-file'] ?? [], values.parameter ?? []),
     output,
     timeout: values.timeout === undefined ? undefined : seconds(values.timeout),
     allowErrors: values['allow-errors'],
@@ -77,14 +79,48 @@ function withHtmlDefault(args: string[]): string[] {
   });
 }
 
-function parameters(given: string[]): Record<string, string> {
-  return Object.fromEntries(
-    given.map((text) => {
-      const at = text.indexOf('=');
-      if (at <= 0) invalid('-p', 'must be NAME=VALUE', text);
-      return [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
+/** `-p name value`, as papermill has it, is `-p name=value`. */
+export function withJoinedParameters(args: readonly string[]): string[] {
+  const out: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const [option, name, value] = args.slice(i, i + 3);
+    const apart = (option === '-p' || option === '--parameter') && name && !name.includes('=');
+    if (!apart || value === undefined) out.push(option!);
+    else {
+      out.push(option, `${name}=${value}`);
+      i += 2;
+    }
+  }
+  return out;
+}
+
+/** Of files, then of the command line, later ones over earlier ones. */
+export async function parameters(files: string[], given: string[]): Promise<ParameterValues> {
+  const values: ParameterValues = {};
+  for (const file of files) Object.assign(values, await parametersFile(file));
+  for (const text of given) {
+    const at = text.indexOf('=');
+    if (at <= 0) invalid('-p', 'must be NAME=VALUE or NAME VALUE', text);
+    values[text.slice(0, at)] = text.slice(at + 1);
+  }
+  return values;
+}
+
+/** YAML, which JSON is part of. */
+async function parametersFile(file: string): Promise<ParameterValues> {
+  const { parse } = await import('yaml');
+  let values: unknown;
+  try {
+    values = parse(readFileSync(file, 'utf8'));
+  } catch (e) {
+    const { code, message } = e as NodeJS.ErrnoException;
+    if (/^E[A-Z]+$/.test(code ?? '')) throw new MdlabError('ENOTFOUND', `${file}: cannot be read, ${code}`);
+    malformed(file, 'text', `must be YAML or JSON (${message.split('\n')[0]})`);
+  }
+  if (values === null) return {};
+  if (typeof values !== 'object' || Array.isArray(values))
+    malformed(file, 'text', 'must be names and values', values);
+  return values as ParameterValues;
 }
 
 function seconds(text: string): number {
@@ -93,7 +129,7 @@ function seconds(text: string): number {
   return value;
 }
 
-function printProgress({ index, count, source, seconds, error }: CellProgress): void {
+export function printProgress({ index, count, source, seconds, error }: CellProgress): void {
   const line = source.trim().split('\n')[0]!.slice(0, 70);
   const place = `${String(index).padStart(String(count).length)}/${count}`;
   if (seconds === undefined) {
@@ -104,7 +140,7 @@ function printProgress({ index, count, source, seconds, error }: CellProgress): 
   if (error) console.error(error.traceback.join('\n'));
 }
 
-async function writeHtml(file: string, notebook: Notebook, title: string): Promise<void> {
+export async function writeHtml(file: string, notebook: Notebook, title: string): Promise<void> {
   const { notebookToHtml } = await import('../html.js');
   writeAtomically(file, notebookToHtml(notebook, { title }));
 }

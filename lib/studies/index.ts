@@ -1,4 +1,12 @@
 export { type BatchStudyOptions, batchStudy } from './batches.js';
+export {
+  type Claim,
+  type ClaimRow,
+  type ClaimRule,
+  Claims,
+  claims,
+  type Verdict,
+} from './claims.js';
 export { type DeviceEnvironment, deviceEnvironment, type Environment, environment } from './environment.js';
 export {
   accuracyStudy,

@@ -121,9 +121,95 @@ test('wrong parameters are refused by name before anything runs', async () => {
   await refuse({ replica: '1' }, /'replica'.*replicas, smoke, grid/);
   await refuse({ replicas: 'many' }, /'replicas': must be a number, received "many"/);
   await refuse({ smoke: '1' }, /'smoke': must be true or false/);
-  await refuse({ grid: '[1' }, /'grid': must be JSON/);
+  await refuse({ grid: '[1' }, /'grid': must be a list or an object, in JSON/);
   const none = notebook('1');
   assert.match((await mdlab('run', none, '-p', 'x=1')).stderr, /no cell tagged 'parameters'/);
+});
+
+test('parameters from a file, and from two words, as papermill has them', async () => {
+  const file = notebook(
+    {
+      tags: ['parameters'],
+      source:
+        "let n = 1; let smoke = false; let name = 'a'; let grid = [1]; const low = -1; let off = !true;",
+    },
+    '[n, smoke, name, grid, low, off]',
+  );
+  const yaml = join(folder, 'values.yaml');
+  writeFileSync(yaml, 'n: 3 # three\nsmoke: true\nname: "5"\ngrid:\n  - 1\n  - .inf\nlow: -2\n');
+  const out = join(folder, 'from-file.ipynb');
+  const r = await mdlab(
+    'run',
+    file,
+    '-f',
+    yaml,
+    '-p',
+    'n',
+    '4',
+    '-p',
+    'name=x=y',
+    '--parameter',
+    'low',
+    '-7',
+    '-o',
+    out,
+  );
+  assert.is(r.code, 0, r.stderr);
+  const n = readNotebook(out);
+  assert.is(textOf(n.cells[2]!.outputs), "[ 4, true, 'x=y', [ 1, Infinity ], -7, false ]");
+  assert.equal((n.metadata['mdlab'] as { parameters: object }).parameters, {
+    n: '4',
+    smoke: true,
+    name: 'x=y',
+    grid: [1, null],
+    low: '-7',
+  });
+  for (const [text, rule] of [
+    ['n: many', /'n': must be a number, received "many"/],
+    ['n: [1]', /'n': must be a number, received array of 1/],
+    ['name: 5', /'name': must be text, received 5; put it into quotes/],
+    ['smoke: 1', /'smoke': must be true or false, received 1/],
+    ['grid: 1', /'grid': must be a list or an object/],
+    ['m: 1', /'m': is not declared in the notebook; declared are n, smoke, name, grid, low, off/],
+    ['- 1', /values\.yaml: text: must be names and values/],
+    ['n: "', /values\.yaml: text: must be YAML or JSON/],
+  ] as const) {
+    writeFileSync(yaml, text);
+    const { code, stderr } = await mdlab('run', file, '-f', yaml, '-o', out);
+    assert.is(code, 1);
+    assert.match(stderr, rule);
+  }
+  assert.match(
+    (await mdlab('run', file, '-f', join(folder, 'none.yaml'))).stderr,
+    /none\.yaml: cannot be read, ENOENT/,
+  );
+  assert.match((await mdlab('run', file, '-p', '=1')).stderr, /-p: must be NAME=VALUE or NAME VALUE/);
+  assert.is(textOf(readNotebook(out).cells[2]!.outputs), "[ 4, true, 'x=y', [ 1, Infinity ], -7, false ]");
+});
+
+test('a run that is killed leaves what it had, of the running cell too', async () => {
+  const out = join(folder, 'killed.ipynb');
+  const file = notebook(
+    '"first"',
+    'console.log("begun"); for (;;) await new Promise((r) => setTimeout(r, 10))',
+  );
+  const child = spawn(process.execPath, [cli, 'run', file, '-o', out], { stdio: 'ignore' });
+  const begun = (): boolean => existsSync(out) && /begun/.test(textOf(readNotebook(out).cells[1]!.outputs));
+  const until = Date.now() + 20_000;
+  while (!begun() && Date.now() < until) await sleep(50);
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('exit', resolve));
+  const n = readNotebook(out);
+  assert.is(textOf(n.cells[0]!.outputs), "'first'");
+  assert.is(textOf(n.cells[1]!.outputs), 'begun\n');
+  assert.is((n.metadata['mdlab'] as { status: string }).status, 'running');
+});
+
+test('cells keep when they ran, by the names front ends use', async () => {
+  const { notebook: n } = await runNotebook(notebook('await new Promise((r) => setTimeout(r, 300))'));
+  const at = n.cells[0]!.metadata['execution'] as Record<string, string>;
+  const took = Date.parse(at['shell.execute_reply']!) - Date.parse(at['iopub.execute_input']!);
+  assert.ok(took >= 295 && took < 10_000, String(took));
 });
 
 test('a failing cell ends the run with 1 and keeps what was done', async () => {
@@ -149,9 +235,10 @@ test('a failing cell ends the run with 1 and keeps what was done', async () => {
 });
 
 test('a cell over the time limit is interrupted', async () => {
-  const file = notebook('let n = 0; while (true) n++', '1');
-  const { error, notebook: n } = await runNotebook(file, { timeout: 0.5 });
+  const file = notebook('console.log("begun"); let n = 0; while (true) n++', '1');
+  const { error, notebook: n } = await runNotebook(file, { timeout: 3 });
   assert.is(error?.ename, 'CellTimeout');
+  assert.is(textOf(n.cells[0]!.outputs), 'begun\n|the cell ran longer than 3 s and was interrupted');
   assert.is(n.cells[1]!.execution_count, null);
 });
 
