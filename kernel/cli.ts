@@ -11,6 +11,7 @@ interface Command {
 const commands: Record<string, () => Promise<Command>> = {
   doctor: () => import('./commands/doctor.js'),
   evaluate: () => import('./commands/evaluate.js'),
+  export: () => import('./commands/export.js'),
   kernel: () => import('./commands/kernel.js'),
   reproduce: () => import('./commands/reproduce.js'),
   run: () => import('./commands/run.js'),

@@ -1,17 +1,35 @@
-/** An executed notebook as one HTML page that needs nothing else: no network, no fonts, no scripts to see it all. */
+/**
+ * An executed notebook as one HTML page that needs nothing else: no network, no fonts, no scripts to see it all. A content
+ * security policy holds it to that: nothing is fetched, and of scripts only those of outputs run, which sort tables and
+ * turn molecules.
+ */
+import { createHash } from 'node:crypto';
 import { marked } from 'marked';
 import { escapeHtml } from '../lib/plot/page.js';
 import { highlight } from './highlight.js';
 import { pageCss } from './html-style.js';
 import type { CellOutput, Notebook, NotebookCell } from './notebook.js';
+import { type Pictures, sanitized } from './sanitize.js';
 import type { MimeBundle } from './wire.js';
 
-/** @param options title: of the page; default the notebook's first heading */
-export function notebookToHtml(notebook: Notebook, options: { title?: string } = {}): string {
+export interface HtmlOptions {
+  /** Of the page. Default: the notebook's first heading. */
+  title?: string;
+  /** Where relative paths of pictures in Markdown start. Default: such pictures are left out. */
+  folder?: string;
+  /** False: outputs have no scripts either, for a notebook of somebody else. Default true. */
+  scripts?: boolean;
+}
+
+export function notebookToHtml(notebook: Notebook, options: HtmlOptions = {}): string {
   const title = options.title ?? firstHeading(notebook) ?? 'Notebook';
-  const cells = notebook.cells.map(cellHtml).join('\n');
+  // Made from the whole contents, it cannot stand in them: a script that Markdown smuggles in does not have it.
+  const nonce = createHash('sha256').update(JSON.stringify(notebook)).digest('base64url').slice(0, 24);
+  const page = new Page({ ...options, nonce: options.scripts === false ? undefined : nonce });
+  const cells = notebook.cells.map((cell) => page.cell(cell)).join('\n');
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${page.policy}">
 <meta name="color-scheme" content="light dark"><title>${escapeHtml(title)}</title>
 <style>${pageCss}</style></head>
 <body><main>
@@ -28,66 +46,86 @@ function firstHeading(notebook: Notebook): string | undefined {
   return undefined;
 }
 
-function cellHtml(cell: NotebookCell): string {
-  if (cell.cell_type === 'markdown')
-    return `<section class="text">${markdown(cell.source, cell.attachments)}</section>`;
-  if (cell.cell_type === 'raw') return `<section class="raw"><pre>${escapeHtml(cell.source)}</pre></section>`;
-  const outputs = (cell.outputs ?? []).map(outputHtml).join('\n');
-  if (!cell.source.trim() && !outputs) return '';
-  const count = cell.execution_count ?? ' ';
-  const code = `<div class="code"><span class="count">${count}</span><pre><code>${highlight(cell.source)}</code></pre></div>`;
-  return `<section class="cell">${code}${outputs ? `<div class="outputs">${outputs}</div>` : ''}</section>`;
-}
+class Page {
+  constructor(private readonly options: HtmlOptions & { nonce?: string }) {}
 
-/** Markdown without scripts; pictures attached to the cell become part of the page. */
-function markdown(source: string, attachments?: unknown): string {
-  const attached = (attachments ?? {}) as Record<string, MimeBundle>;
-  const html = marked.parse(source, { async: false, gfm: true });
-  return withoutScripts(html).replace(/src="attachment:([^"]+)"/g, (whole, name: string) => {
-    const [type, data] = Object.entries(attached[decodeURIComponent(name)] ?? {})[0] ?? [];
-    return type ? `src="data:${type};base64,${data}"` : whole;
-  });
-}
-
-function withoutScripts(html: string): string {
-  return html
-    .replace(/<(script|iframe|object|embed)\b[\s\S]*?(<\/\1\s*>|$)/gi, '')
-    .replace(/\son\w+\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)/gi, '')
-    .replace(/(href|src)\s*=\s*(["']?)\s*javascript:[^"'\s>]*/gi, '$1=$2');
-}
-
-function outputHtml(output: CellOutput): string {
-  if (output.output_type === 'stream') {
-    const words = escapeHtml(plainText(output.text));
-    return words.trim() ? `<pre class="stream ${output.name}">${words}</pre>` : '';
+  get policy(): string {
+    const { nonce } = this.options;
+    const scripts = nonce
+      ? `script-src 'nonce-${nonce}' 'unsafe-eval'; worker-src blob:;`
+      : "script-src 'none';";
+    return `default-src 'none'; ${scripts} style-src 'unsafe-inline'; img-src data: blob:; font-src data:; media-src data:; connect-src data: blob:; base-uri 'none'; form-action 'none'`;
   }
-  if (output.output_type === 'error') {
-    const trace = output.traceback.length ? output.traceback.join('\n') : `${output.ename}: ${output.evalue}`;
-    return `<pre class="error">${escapeHtml(plainText(trace))}</pre>`;
-  }
-  return richHtml(output.data);
-}
 
-/** The richest form that shows without a library; every other form of the same thing is left out. */
-function richHtml(data: MimeBundle): string {
-  const text = (type: string): string => String(data[type]);
-  if ('text/html' in data) return `<div class="html">${text('text/html')}</div>`;
-  if ('image/svg+xml' in data) {
-    const svg = Buffer.from(text('image/svg+xml')).toString('base64');
-    return `<img alt="${altOf(data)}" src="data:image/svg+xml;base64,${svg}">`;
+  cell(cell: NotebookCell): string {
+    if (cell.cell_type === 'markdown')
+      return `<section class="text">${this.markdown(cell.source, attachedTo(cell))}</section>`;
+    if (cell.cell_type === 'raw')
+      return `<section class="raw"><pre>${escapeHtml(cell.source)}</pre></section>`;
+    const outputs = (cell.outputs ?? []).map((o) => this.output(o)).join('\n');
+    if (!cell.source.trim() && !outputs) return '';
+    const count = cell.execution_count ?? ' ';
+    const code = `<div class="code"><span class="count">${count}</span><pre><code>${highlight(cell.source)}</code></pre></div>`;
+    return `<section class="cell">${code}${outputs ? `<div class="outputs">${outputs}</div>` : ''}</section>`;
   }
-  for (const type of ['image/png', 'image/jpeg', 'image/gif', 'image/webp']) {
-    if (type in data) {
-      const bytes = text(type).replace(/\s/g, '');
-      return `<img alt="${altOf(data)}" src="data:${type};base64,${bytes}"${sizeOf(data)}>`;
+
+  private markdown(source: string, attached?: Pictures['attached']): string {
+    const html = marked.parse(source, { async: false, gfm: true });
+    return sanitized(html, { folder: this.options.folder, attached });
+  }
+
+  private output(output: CellOutput): string {
+    if (output.output_type === 'stream') {
+      const words = escapeHtml(plainText(output.text));
+      return words.trim() ? `<pre class="stream ${output.name}">${words}</pre>` : '';
     }
+    if (output.output_type === 'error') {
+      const { ename, evalue, traceback } = output;
+      const trace = traceback.length ? traceback.join('\n') : `${ename}: ${evalue}`;
+      return `<pre class="error">${escapeHtml(plainText(trace))}</pre>`;
+    }
+    return this.rich(output.data);
   }
-  if ('text/markdown' in data) return `<div class="text">${markdown(text('text/markdown'))}</div>`;
-  if ('text/latex' in data) return `<pre>${escapeHtml(text('text/latex'))}</pre>`;
-  if ('application/json' in data)
-    return `<pre>${escapeHtml(JSON.stringify(data['application/json'], null, 2))}</pre>`;
-  if ('text/plain' in data) return `<pre>${escapeHtml(plainText(text('text/plain')))}</pre>`;
-  return '';
+
+  /** The richest form that shows without a library; every other form of the same thing is left out. */
+  private rich(data: MimeBundle): string {
+    const text = (type: string): string => String(data[type]);
+    if ('text/html' in data) return `<div class="html">${this.html(text('text/html'))}</div>`;
+    if ('image/svg+xml' in data) {
+      const svg = Buffer.from(text('image/svg+xml')).toString('base64');
+      return `<img alt="${altOf(data)}" src="data:image/svg+xml;base64,${svg}">`;
+    }
+    for (const type of ['image/png', 'image/jpeg', 'image/gif', 'image/webp']) {
+      if (type in data) {
+        const bytes = text(type).replace(/\s/g, '');
+        return `<img alt="${altOf(data)}" src="data:${type};base64,${bytes}"${sizeOf(data)}>`;
+      }
+    }
+    if ('text/markdown' in data) return `<div class="text">${this.markdown(text('text/markdown'))}</div>`;
+    if ('text/latex' in data) return `<pre>${escapeHtml(text('text/latex'))}</pre>`;
+    if ('application/json' in data)
+      return `<pre>${escapeHtml(JSON.stringify(data['application/json'], null, 2))}</pre>`;
+    if ('text/plain' in data) return `<pre>${escapeHtml(plainText(text('text/plain')))}</pre>`;
+    return '';
+  }
+
+  /** An output's own HTML: its scripts get what lets them run. */
+  private html(html: string): string {
+    const { nonce } = this.options;
+    if (nonce) return html.replace(/<script\b/gi, `<script nonce="${nonce}"`);
+    return html.replace(/<script\b[\s\S]*?(<\/script\s*>|$)/gi, '');
+  }
+}
+
+/** Pictures attached to a Markdown cell, as data: URIs. */
+function attachedTo(cell: NotebookCell): Map<string, string> {
+  const found = Object.entries((cell.attachments ?? {}) as Record<string, MimeBundle>).flatMap(
+    ([name, data]) =>
+      Object.entries(data ?? {})
+        .slice(0, 1)
+        .map(([type, bytes]) => [name, `data:${type};base64,${String(bytes).replace(/\s/g, '')}`] as const),
+  );
+  return new Map(found);
 }
 
 function altOf(data: MimeBundle): string {

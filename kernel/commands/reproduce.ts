@@ -103,7 +103,7 @@ async function one(
     signal,
     onCell: printProgress,
   });
-  await writeHtml(join(output, `${name}.html`), result.notebook, name);
+  await writeHtml(join(output, `${name}.html`), result.notebook, pathOf(name));
   return { name, result, rows: claimsIn(result.notebook) };
 }
 

@@ -1,6 +1,6 @@
 /** `mdlab run`: a notebook from the command line. */
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { invalid, MdlabError, malformed } from '../../lib/errors.js';
 import { type Notebook, writeAtomically } from '../notebook.js';
@@ -57,7 +57,7 @@ export async function run(args: string[]): Promise<number> {
     onCell: printProgress,
   });
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  if (html) await writeHtml(html, result.notebook, basename(stem));
+  if (html) await writeHtml(html, result.notebook, file);
   for (const written of [output, html]) if (written) console.log(written);
   const end = result.interrupted ? 'interrupted' : result.error ? 'failed' : 'done';
   console.error(`${end} after ${result.seconds.toFixed(1)} s`);
@@ -140,7 +140,8 @@ export function printProgress({ index, count, source, seconds, error }: CellProg
   if (error) console.error(error.traceback.join('\n'));
 }
 
-export async function writeHtml(file: string, notebook: Notebook, title: string): Promise<void> {
+/** @param file the notebook's own, which has the pictures of its Markdown beside it */
+export async function writeHtml(target: string, notebook: Notebook, file: string): Promise<void> {
   const { notebookToHtml } = await import('../html.js');
-  writeAtomically(file, notebookToHtml(notebook, { title }));
+  writeAtomically(target, notebookToHtml(notebook, { folder: dirname(file) }));
 }

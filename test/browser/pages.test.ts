@@ -125,6 +125,38 @@ else {
     });
   });
 
+  test('scripts that Markdown or attributes bring do not run, those of outputs do', async () => {
+    const file = join(folder, 'hostile.html');
+    const act = 'document.documentElement.dataset.acted = (document.documentElement.dataset.acted ?? "") +';
+    const cells: NotebookCell[] = [
+      {
+        cell_type: 'markdown',
+        metadata: {},
+        source: `<script>${act} 1</script><img src=x onerror='${act} 2'><svg onload='${act} 3'></svg>`,
+      },
+      {
+        cell_type: 'code',
+        metadata: {},
+        source: '',
+        execution_count: 1,
+        outputs: [
+          {
+            output_type: 'display_data',
+            data: { 'text/html': `<img src="data:," onerror='${act} 4'><script>${act} 5</script>` },
+            metadata: {},
+          },
+        ],
+      },
+    ];
+    writeFileSync(file, notebookToHtml({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }));
+    const context = await browser.newContext({ offline: true });
+    const page = await context.newPage();
+    await page.goto(pathToFileURL(file).href);
+    await page.waitForTimeout(300);
+    assert.is(await page.evaluate('document.documentElement.dataset.acted'), '5');
+    await context.close();
+  });
+
   test('a table sorts by number on click, both ways, with missing values last', async () => {
     await open(await notebookPage(), { offline: true }, async (page) => {
       const cells = (): Promise<string[]> =>
