@@ -6,14 +6,15 @@ export const pageCss = `
 --bad:#ff9b92;--badpaper:#2c1a19;--c:#7b8794;--s:#7ee787;--n:#f0b35a;--k:#c9a6ff}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 Inter,system-ui,'Segoe UI','Open Sans','Liberation Sans',Arial,sans-serif}
-main{max-width:54rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
+main{max-width:66rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
 section{margin:1rem 0}
+.text{max-width:54rem}
 h1,h2,h3,h4{line-height:1.25;margin:1.8em 0 .6em;font-weight:650}
 h1{font-size:2rem;margin-top:0}h2{font-size:1.45rem;padding-bottom:.25em;border-bottom:1px solid var(--line)}h3{font-size:1.15rem}
 a{color:var(--accent)}
 img,svg{max-width:100%}
 img{height:auto;border-radius:4px}
-pre,code{font-family:ui-monospace,'SF Mono','JetBrains Mono','DejaVu Sans Mono','Liberation Mono',monospace;font-size:.85rem}
+pre,code{font-family:ui-monospace,'SF Mono','JetBrains Mono','DejaVu Sans Mono','Liberation Mono',monospace;font-size:.82rem}
 p code,li code,td code{background:var(--code);padding:.1em .3em;border-radius:3px}
 pre{margin:0;line-height:1.5;overflow-x:auto}
 .text pre,.raw pre{background:var(--code);padding:.8rem 1rem;border-radius:6px}

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalid, MdlabError } from '../lib/errors.js';
+import { version } from './version.js';
 
 export interface KernelspecPlace {
   /** Folder name of the kernel; letters, digits, `.`, `_`, `-`. Default 'mdlab'. */
@@ -13,7 +14,7 @@ export interface KernelspecPlace {
 }
 
 export interface KernelspecOptions extends KernelspecPlace {
-  /** What front ends show. Default 'TypeScript (mdlab)'. */
+  /** What front ends show. Default 'TypeScript (mdlab)'; with a name of its own the version too, to tell several apart. */
   displayName?: string;
   /** Environment variables of the kernel. */
   env?: Record<string, string>;
@@ -23,6 +24,11 @@ export interface InstalledKernel {
   name: string;
   folder: string;
   argv: string[];
+  displayName: string;
+  /** Of mdlab. */
+  version: string;
+  /** What it starts and is not there any more, if anything. */
+  missing: string | undefined;
 }
 
 const command = fileURLToPath(new URL('./cli.js', import.meta.url));
@@ -46,13 +52,14 @@ export async function installKernelspec(options: KernelspecOptions = {}): Promis
   if (existsSync(spec) && !isOurs(spec))
     invalid('kernel name', 'is taken by another kernel', options.name ?? 'mdlab', 'choose one with --name');
   mkdirSync(folder, { recursive: true });
+  const own = options.name !== undefined && options.name !== 'mdlab';
   const content = {
     argv: [process.execPath, command, 'kernel', '{connection_file}'],
-    display_name: options.displayName ?? 'TypeScript (mdlab)',
+    display_name: options.displayName ?? `TypeScript (mdlab${own ? ` ${version}` : ''})`,
     language: 'typescript',
     interrupt_mode: 'message',
     env: options.env ?? {},
-    metadata: { debugger: false, mdlab: true },
+    metadata: { debugger: false, mdlab: true, version },
   };
   writeFileSync(spec, `${JSON.stringify(content, null, 2)}\n`);
   await writeLogos(folder);
@@ -66,7 +73,13 @@ export function uninstallKernelspec(place: KernelspecPlace = {}): string {
   if (!existsSync(spec)) throw new MdlabError('ENOTFOUND', `kernel: none is installed in ${folder}`);
   if (!isOurs(spec)) invalid('kernel', 'is not one of mdlab', folder, 'remove it with its own tools');
   rmSync(folder, { recursive: true });
-  for (const above of [dirname(folder), dirname(dirname(folder))]) {
+  const kernels = dirname(folder);
+  const made = [
+    kernels,
+    dirname(kernels),
+    ...(place.prefix === undefined ? [] : [dirname(dirname(kernels))]),
+  ];
+  for (const above of made) {
     if (readdirSync(above).length) break;
     rmdirSync(above);
   }
@@ -88,8 +101,14 @@ export function listKernelspecs(prefix?: string, env: NodeJS.ProcessEnv = proces
     return readdirSync(kernels).flatMap((name) => {
       const spec = join(kernels, name, 'kernel.json');
       if (!existsSync(spec) || !isOurs(spec)) return [];
-      const { argv } = JSON.parse(readFileSync(spec, 'utf8')) as { argv: string[] };
-      return [{ name, folder: join(kernels, name), argv }];
+      const { argv, display_name, metadata } = JSON.parse(readFileSync(spec, 'utf8')) as {
+        argv: string[];
+        display_name: string;
+        metadata: { version?: string };
+      };
+      const missing = argv.slice(0, 2).find((path) => !existsSync(path));
+      const found = { name, folder: join(kernels, name), argv, displayName: display_name, missing };
+      return [{ ...found, version: metadata.version ?? 'unknown' }];
     });
   });
 }

@@ -5,10 +5,10 @@ import { invalid, MdlabError } from '../../lib/errors.js';
 export const help = `mdlab kernel install [options]   tell Jupyter about the kernel
       --prefix PREFIX         below PREFIX/share/jupyter (default: the user's data folder, or $JUPYTER_DATA_DIR)
       --name NAME             default mdlab
-      --display-name TEXT     default TypeScript (mdlab)
+      --display-name TEXT     default TypeScript (mdlab); with a --name, the version is in it
       --env NAME=VALUE        set in the kernel's environment; may be repeated
 mdlab kernel uninstall [--prefix PREFIX] [--name NAME]
-mdlab kernel list [--prefix PREFIX]
+mdlab kernel list [--prefix PREFIX]             name, version, folder, what front ends show
 mdlab kernel CONNECTION_FILE    run the kernel; Jupyter does this`;
 
 const options = {
@@ -42,7 +42,10 @@ export async function run(args: string[]): Promise<number> {
     }
     case 'list': {
       const { listKernelspecs } = await import('../kernelspec.js');
-      for (const k of listKernelspecs(prefix)) console.log(`${k.name}\t${k.folder}`);
+      for (const k of listKernelspecs(prefix)) {
+        const state = k.missing ? `broken: ${k.missing} is gone` : k.displayName;
+        console.log([k.name, k.version, k.folder, state].join('\t'));
+      }
       return 0;
     }
     default:

@@ -1,6 +1,6 @@
 // Starting and ending: what the kernel leaves behind, and what it says when it cannot start.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -151,53 +151,6 @@ test('connection files that cannot be used are named with their fault', async ()
   const taken = createServer().listen(good.control_port, '127.0.0.1');
   await refuse(JSON.stringify(good), /cannot listen on tcp:\/\/127\.0\.0\.1:\d+ for control/);
   taken.close();
-});
-
-test('kernelspec: install, list, uninstall; nothing is left', async () => {
-  const prefix = join(temporaryFolder(), 'venv');
-  mkdirSync(prefix);
-  const installed = await mdlab(['kernel', 'install', '--prefix', prefix, '--name', 'lab', '--env', 'A=b=c']);
-  assert.is(installed.stdout.trim(), join(prefix, 'share', 'jupyter', 'kernels', 'lab'));
-  const folder = installed.stdout.trim();
-  const spec = JSON.parse(readFileSync(join(folder, 'kernel.json'), 'utf8'));
-  assert.equal(spec.argv, [process.execPath, cli, 'kernel', '{connection_file}']);
-  assert.is(spec.language, 'typescript');
-  assert.is(spec.interrupt_mode, 'message');
-  assert.equal(spec.env, { A: 'b=c' });
-  for (const size of [32, 64]) {
-    const png = readFileSync(join(folder, `logo-${size}x${size}.png`));
-    assert.equal(
-      [png.toString('latin1', 1, 4), png.readUInt32BE(16), png.readUInt32BE(20)],
-      ['PNG', size, size],
-    );
-  }
-  assert.match((await mdlab(['kernel', 'list', '--prefix', prefix])).stdout, /^lab\t/m);
-  assert.is((await mdlab(['kernel', 'install', '--prefix', prefix, '--name', 'lab'])).code, 0);
-  assert.is((await mdlab(['kernel', 'uninstall', '--prefix', prefix, '--name', 'lab'])).code, 0);
-  assert.not(existsSync(join(prefix, 'share', 'jupyter')));
-  assert.match(
-    (await mdlab(['kernel', 'uninstall', '--prefix', prefix, '--name', 'lab'])).stderr,
-    /none is installed/,
-  );
-  assert.match(
-    (await mdlab(['kernel', 'install', '--prefix', prefix, '--name', '../x'])).stderr,
-    /must be of letters/,
-  );
-});
-
-test("kernelspec: the user's folder, and kernels of others are left alone", async () => {
-  const data = join(temporaryFolder(), 'data');
-  const env = { JUPYTER_DATA_DIR: data };
-  const foreign = join(data, 'kernels', 'mdlab');
-  mkdirSync(foreign, { recursive: true });
-  writeFileSync(join(foreign, 'kernel.json'), '{"argv":["other"]}');
-  assert.match((await mdlab(['kernel', 'install'], env)).stderr, /is taken by another kernel/);
-  assert.match((await mdlab(['kernel', 'uninstall'], env)).stderr, /is not one of mdlab/);
-  assert.is(
-    (await mdlab(['kernel', 'install', '--name', 'mdlab2'], env)).stdout.trim(),
-    join(data, 'kernels', 'mdlab2'),
-  );
-  assert.equal((await mdlab(['kernel', 'list'], env)).stdout.match(/^mdlab\S*/gm), ['mdlab2']);
 });
 
 test.after(() => Client.closeAll());
