@@ -90,6 +90,8 @@ class Run {
   }
 
   async all(): Promise<RunResult> {
+    // Loading the compiler is no cell's time.
+    await this.session.isComplete('');
     let index = 0;
     for (const cell of this.cells) {
       index++;

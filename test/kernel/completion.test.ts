@@ -26,7 +26,7 @@ function addUp(a: number, b: number) { return a + b }`,
   );
   assert.is(made.reply.content['status'], 'ok', JSON.stringify(made.reply.content));
 });
-test.after(() => c.close());
+test.after(() => Client.closeAll());
 
 interface Offered {
   matches: string[];
