@@ -138,7 +138,22 @@ async function watched<T>(value: T, settled: (fulfilled: boolean) => void): Prom
 const shared = new Int32Array(new SharedArrayBuffer(4 * Object.keys(slot).length));
 const context = new AsyncLocalStorage<Cell>();
 /** Every variable of the notebook. */
-const live: Record<string, unknown> = Object.create(null);
+const boxes = new Map<string, Box>();
+
+/** One variable: every cell that knows the name reads and writes this. */
+class Box {
+  v: unknown = undefined;
+}
+
+function box(name: string): Box {
+  let b = boxes.get(name);
+  if (!b) {
+    b = new Box();
+    boxes.set(name, b);
+  }
+  return b;
+}
+
 let current: Cell | undefined;
 let last = 0;
 /** When a cell was last stopped. */
@@ -224,7 +239,7 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
   const folder = process.cwd();
   const { stop, interrupt, wait, dynamicImport } = runtime;
   const exports = {};
-  const args = [cell, live, stop, interrupt, wait, iterate, dynamicImport, take];
+  const args = [cell, box, stop, interrupt, wait, iterate, dynamicImport, take];
   const started = runBreakable(() =>
     run.call(undefined, ...args, modules.require, { exports }, exports, `${folder}/cell.ts`, folder),
   );

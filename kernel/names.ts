@@ -6,8 +6,10 @@ import { addBlockScoped, addVars } from './scopes.js';
 export interface RuntimeNames {
   /** The cell: `completed`, `result`, `meta`. */
   cell: string;
-  /** The object that holds every variable of the notebook. */
+  /** Beginning of the names of boxes. */
   live: string;
+  /** Gives the box of a variable of the notebook. */
+  box: string;
   /** Int32Array whose first entry is set when the cell has to stop. */
   stop: string;
   /** Throws the interrupt. */
@@ -29,7 +31,8 @@ export function chooseRuntimeNames(text: string): RuntimeNames {
   const name = (word: string): string => prefix + word;
   return {
     cell: name('cell'),
-    live: name('live'),
+    live: name('live_'),
+    box: name('box'),
     stop: name('stop'),
     interrupt: name('interrupt'),
     wait: name('wait'),

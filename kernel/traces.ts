@@ -64,9 +64,9 @@ function frameOf(site: NodeJS.CallSite): Frame | undefined {
   return { text: text(where), cell, library: false };
 }
 
-/** Cells are functions without a name; the names of live variables come with the object that holds them. */
+/** Cells are functions without a name; those of live variables come with their box. */
 function functionName(site: NodeJS.CallSite): string {
-  const name = site.getFunctionName()?.replace(/\${2,}live\./, '') ?? '';
+  const name = site.getFunctionName()?.replace(/\${2,}live_(.+)\.v\b/u, '$1') ?? '';
   const type = site.getTypeName();
   const method = type && !site.isToplevel() && type !== 'Object' && name && !name.includes('.');
   const full = method ? `${type}.${name}` : name;

@@ -1,7 +1,7 @@
 /**
  * The pass over a cell's emitted JavaScript (an ES module) that makes it a notebook cell:
- * - live names: a variable of the notebook is a property of one object shared by all cells, so every function ever defined
- *   sees its present value;
+ * - live names: a variable of the notebook lives in a box that all cells share, so every function ever defined sees its present
+ *   value, and the engine a field of an object of known shape;
  * - cancel points: loops and awaits look at the stop flag;
  * - imports become look-ups in modules loaded before the cell runs, so ES and CommonJS packages both work;
  * - top-level await is found here and decides whether the cell is an async function.
@@ -53,7 +53,8 @@ export function transformCell(
   const names = new CellNames(source, known);
   const pass = new Pass(source, js, names, chooseRuntimeNames(js), result);
   pass.run();
-  const parameters = Object.values(pass.runtime).join(', ');
+  const { live: _, ...given } = pass.runtime;
+  const parameters = Object.values(given).join(', ');
   const prologue = pass.prologue.join(' ');
   const head = `(${pass.async ? 'async ' : ''}function (${parameters}, require, module, exports, __filename, __dirname) { "use strict"; ${prologue}`;
   return {
@@ -84,6 +85,7 @@ class Pass {
   readonly imports: CellImport[] = [];
   readonly declared = new Map<string, number>();
   async = false;
+  private readonly boxes = new Set<string>();
   private completed = 0;
 
   constructor(
@@ -97,10 +99,14 @@ class Pass {
   }
 
   run(): void {
-    for (const name of this.names.vars) this.prologue.push(`${this.runtime.live}.${name} = void 0;`);
+    for (const name of this.names.vars) this.prologue.push(`${this.box(name)}.v = void 0;`);
     for (const name of [...this.names.vars, ...this.names.functions]) this.declared.set(name, 0);
-    for (const name of this.names.functions) this.prologue.push(`${this.runtime.live}.${name} = ${name};`);
+    for (const name of this.names.functions) this.prologue.push(`${this.box(name)}.v = ${name};`);
     for (const statement of this.source.statements) this.topLevel(statement);
+    const boxes = [...this.boxes].map(
+      (n) => `${this.runtime.live}${n} = ${this.runtime.box}(${JSON.stringify(n)})`,
+    );
+    if (boxes.length) this.prologue.unshift(`const ${boxes.join(', ')};`);
     if (this.names.plain.size) this.prologue.push(`let ${[...this.names.plain].join(', ')};`);
   }
 
@@ -108,7 +114,7 @@ class Pass {
     if (ts.isImportDeclaration(node)) this.importDeclaration(node);
     else if (ts.isExportDeclaration(node) || ts.isExportAssignment(node)) this.edits.blank(node);
     else if (ts.isClassDeclaration(node) && node.name && this.names.exported.has(node.name.text)) {
-      this.edits.insert(node.getStart(), `${this.runtime.live}.${node.name.text} = `);
+      this.edits.insert(node.getStart(), `${this.box(node.name.text)}.v = `);
       this.visitChildren(node, undefined, false);
       this.complete(node, [node.name.text]);
     } else {
@@ -136,9 +142,7 @@ class Pass {
     this.edits.blank(node);
     const index = this.imports.push(importOf(node)) - 1;
     const bind = (name: string, what: string): void => {
-      this.prologue.push(
-        `${this.runtime.live}.${name} = ${this.runtime.pick}(${index}, ${JSON.stringify(what)});`,
-      );
+      this.prologue.push(`${this.box(name)}.v = ${this.runtime.pick}(${index}, ${JSON.stringify(what)});`);
       this.declared.set(name, 0);
     };
     const clause = node.importClause;
@@ -192,16 +196,21 @@ class Pass {
     const name = node.text;
     if (!this.names.isLive(name) || !isReference(node) || declaredInside(name, scope)) return;
     const p = node.parent;
-    const live = `${this.runtime.live}.`;
-    if (ts.isShorthandPropertyAssignment(p) && p.name === node)
-      this.edits.insert(node.getStart(), `${name}: ${live}`);
+    const box = this.box(name).slice(0, -name.length);
+    if (ts.isShorthandPropertyAssignment(p) && p.name === node) this.wrap(node, `${name}: ${box}`, '.v');
     else if (
       (ts.isCallExpression(p) && p.expression === node) ||
       (ts.isTaggedTemplateExpression(p) && p.tag === node)
     ) {
-      this.wrap(node, `(0, ${live}`, ')');
+      this.wrap(node, `(0, ${box}`, '.v)');
       this.edits.showAtStart(node);
-    } else this.edits.insert(node.getStart(), live);
+    } else this.wrap(node, box, '.v');
+  }
+
+  /** What holds a variable of the notebook: its name in the code ends with the variable's. */
+  private box(name: string): string {
+    this.boxes.add(name);
+    return this.runtime.live + name;
   }
 
   private loop(node: ts.IterationStatement, inFunction: boolean): void {
@@ -224,22 +233,23 @@ class Pass {
     return [...declared].some((n) => this.names.exported.has(n));
   }
 
-  /** `const a = 1, {b} = c` becomes the assignments `live.a = 1, ({b: live.b} = c)`. */
+  /** `const a = 1, {b} = c` becomes the assignments `a.v = 1, ({b: b.v} = c)` to boxes. */
   private declarationList(list: ts.VariableDeclarationList, scope: Scope | undefined): void {
     const first = list.declarations[0]!;
     this.edits.replace(list.getStart(), first.getStart(), '');
     const inLoopHead = ts.isForInStatement(list.parent) || ts.isForOfStatement(list.parent);
     for (const d of list.declarations) {
       if (ts.isObjectBindingPattern(d.name) && !inLoopHead) this.wrap(d, '(', ')');
+      if (!d.initializer && isBlockScoped(list)) this.edits.append(d.end, ' = void 0');
       if (ts.isIdentifier(d.name)) this.target(d.name);
       else this.pattern(d.name, scope);
       if (d.initializer) this.initializer(d, scope);
-      else if (isBlockScoped(list)) this.edits.append(d.end, ' = void 0');
     }
   }
 
   private target(name: ts.Identifier): void {
-    if (this.names.exported.has(name.text)) this.edits.insert(name.getStart(), `${this.runtime.live}.`);
+    if (this.names.exported.has(name.text))
+      this.wrap(name, this.box(name.text).slice(0, -name.text.length), '.v');
     else this.names.plain.add(name.text);
   }
 

@@ -70,11 +70,13 @@ export class Client {
   private constructor(
     readonly connection: Connection,
     state = '',
+    command: (file: string) => string[] = (file) => [process.execPath, cli, 'kernel', file],
   ) {
     this.folder = temporaryFolder();
     const file = join(this.folder, 'connection.json');
     writeFileSync(file, JSON.stringify(connection), { mode: 0o600 });
-    this.process = spawn(process.execPath, [cli, 'kernel', file], {
+    const [program, ...args] = command(file);
+    this.process = spawn(program!, args, {
       cwd: this.folder,
       env: { ...process.env, XDG_STATE_HOME: state || join(this.folder, 'state') },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -93,12 +95,20 @@ export class Client {
 
   /** A started kernel that has answered and broadcasts to this client. */
   static async start(
-    options: { /** Where the user's history is; default: the client's own. */ state?: string } = {},
+    options: {
+      /** Where the user's history is; default: the client's own. */
+      state?: string;
+      /** Another kernel than ours, which may say nothing to a new subscriber. */
+      command?: (file: string) => string[];
+    } = {},
   ): Promise<Client> {
-    const client = new Client(await connection(), options.state);
+    const client = new Client(await connection(), options.state, options.command);
     Client.open.add(client);
-    await client.wait((m) => m.type === 'iopub_welcome');
-    await client.request('kernel_info_request', {});
+    if (options.command) await client.heard();
+    else {
+      await client.wait((m) => m.type === 'iopub_welcome');
+      await client.request('kernel_info_request', {});
+    }
     return client;
   }
 
@@ -107,6 +117,19 @@ export class Client {
   /** For tests that failed before they closed theirs: open sockets keep a process. */
   static async closeAll(): Promise<void> {
     for (const c of Client.open) await c.close();
+  }
+
+  /** Asks for kernel_info until the answer is on both sockets. */
+  private async heard(): Promise<void> {
+    for (const end = Date.now() + 30_000; Date.now() < end; await sleep(20)) {
+      const id = this.send('kernel_info_request', {});
+      const both = (m: Received): boolean => m.parent === id;
+      const reply = this.wait((m) => both(m) && m.type === 'kernel_info_reply', 30);
+      const told = this.wait((m) => both(m) && m.type === 'status', 0.3).catch(() => undefined);
+      await reply;
+      if (await told) return;
+    }
+    throw new Error(`the kernel says nothing on iopub\n${this.errors}`);
   }
 
   private async listen(socket: zmq.Dealer | zmq.Subscriber): Promise<void> {
