@@ -8,9 +8,9 @@ import { inspect } from 'node:util';
 import vm from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { addonPath, native } from '../lib/native.js';
+import { Cell, Interrupt, interruptName, iterate, shared, state } from './cell.js';
 import { Comms } from './comm.js';
 import { bundle } from './display.js';
-import { Drawings } from './drawings.js';
 import { installGlobals } from './executor-globals.js';
 import { Inputs } from './input.js';
 import { Modules, pick, type Waited } from './modules.js';
@@ -30,112 +30,9 @@ import {
   writeAll,
 } from './wire.js';
 
-const interruptName = 'KeyboardInterrupt';
-
-/** Thrown into a cell that was asked to stop. */
-class Interrupt extends Error {
-  override readonly name = interruptName;
-  constructor() {
-    super('the cell was interrupted');
-  }
-}
-
-/** What an interrupted cell awaits has so long to end by itself, ms: a native run stops in order, keeps its state and says so. */
-const grace = 150;
-/** After that, the cell's own code has so long to come to its end, ms. */
-const moment = 50;
 /** An addon's cancel flag stays up at least so long, ms, so that every native thread sees it. */
 const flagTime = 400;
 
-/** One run of a cell, as its code and what it leaves behind see it. */
-class Cell {
-  /** Number of declaring statements that have run. */
-  completed = 0;
-  result: unknown;
-  readonly meta: object;
-  interrupted = false;
-  private onInterrupt: (() => void) | undefined;
-  private readonly waiting = new Set<(reason: unknown) => void>();
-  readonly drawings = new Drawings();
-
-  constructor(
-    readonly id: number,
-    /** See RunCommand. */
-    readonly place: string | undefined,
-  ) {
-    this.meta = { url: pathToFileURL(`${process.cwd()}/cell.ts`).href, dirname: process.cwd() };
-  }
-
-  /**
-   * The value, or the interrupt if that comes first; holds nothing of either afterwards. It comes in an array because the engine
-   * follows `Promise.all` (and not a promise made by hand) when it writes the stack of an error: so the trace of what fails deep
-   * inside a library names the line of the cell that awaited it.
-   */
-  wait<T>(value: T): Waited<Awaited<T>> {
-    if (this.interrupted || shared[slot.stop]) throw new Interrupt();
-    if (!isThenable(value)) return [value as Awaited<T>];
-    let open!: () => void;
-    let stop!: (reason: unknown) => void;
-    const gate = new Promise<void>((resolve, reject) => {
-      open = resolve;
-      stop = reject;
-    });
-    this.waiting.add(stop);
-    const settled = (fulfilled: boolean): void => {
-      this.waiting.delete(stop);
-      if (fulfilled && this.interrupted) stop(new Interrupt());
-      else open();
-    };
-    return Promise.all([watched(value, settled), gate]);
-  }
-
-  /**
-   * The end of the cell's code. After an interrupt it has a moment to end by itself: code that catches the interrupt and comes to
-   * an end has dealt with it.
-   */
-  async end(started: unknown): Promise<void> {
-    await new Promise((resolve, reject) => {
-      Promise.resolve(started).then(resolve, reject);
-      this.onInterrupt = () => setTimeout(() => reject(new Interrupt()), grace + moment);
-    });
-    if (this.interrupted) interruptedAt = Date.now();
-    this.interrupted = false;
-    if (this === current || !current) Atomics.store(shared, slot.stop, 0);
-  }
-
-  interrupt(): void {
-    this.interrupted = true;
-    setTimeout(() => {
-      for (const reject of this.waiting) reject(new Interrupt());
-      this.waiting.clear();
-    }, grace);
-    this.onInterrupt?.();
-  }
-
-  /** Something still being shown; the cell is not over before. @param hurry called when the cell's code has ended */
-  track(display: Promise<void>, hurry?: () => void): void {
-    this.drawings.add(display, hurry);
-  }
-
-  /** @throws what a display failed with */
-  settled(): Promise<void> {
-    return this.drawings.done((work) => this.wait(work));
-  }
-}
-
-/** Awaits; tells how it went before whoever awaits this hears of it. */
-async function watched<T>(value: T, settled: (fulfilled: boolean) => void): Promise<Awaited<T>> {
-  let fulfilled = false;
-  try {
-    const v = await value;
-    fulfilled = true;
-    return v;
-  } finally {
-    settled(fulfilled);
-  }
-}
-
-const shared = new Int32Array(new SharedArrayBuffer(4 * Object.keys(slot).length));
 const context = new AsyncLocalStorage<Cell>();
 /** Every variable of the notebook. */
 const boxes = new Map<string, Box>();
@@ -154,10 +51,7 @@ function box(name: string): Box {
   return b;
 }
 
-let current: Cell | undefined;
 let last = 0;
-/** When a cell was last stopped. */
-let interruptedAt = 0;
 /** Handlers of comms at work. */
 const handlers = new Set<Cell>();
 
@@ -166,8 +60,9 @@ const runtime = {
   interrupt: (): never => {
     throw new Interrupt();
   },
-  wait: (value: unknown): Waited => (context.getStore() ?? current)?.wait(value) ?? Promise.all([value]),
-  iterate,
+  wait: (value: unknown): Waited =>
+    (context.getStore() ?? state.current)?.wait(value) ?? Promise.all([value]),
+  iterate: (iterable: unknown): unknown => iterate(iterable, context.getStore() ?? state.current),
   dynamicImport: (specifier: string): Promise<unknown> => modules.load({ specifier: String(specifier) }),
   cell: { meta: { url: pathToFileURL(`${process.cwd()}/`).href } },
 };
@@ -177,40 +72,8 @@ const modules = new Modules(
   (file, m) => registerSource(file, { label: file, source: undefined, map: m.map }),
 );
 
-function isThenable(value: unknown): boolean {
-  return (
-    value !== null &&
-    (typeof value === 'object' || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
-}
-
-/** What `for await` runs over, stopped by an interrupt also while it waits; the source is told to finish. */
-function iterate(iterable: unknown): unknown {
-  const source = iterable as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
-  const open = source?.[Symbol.asyncIterator] ?? source?.[Symbol.iterator];
-  if (typeof open !== 'function') return iterable;
-  const iterator = (open as () => AsyncIterator<unknown>).call(source);
-  const cell = context.getStore() ?? current;
-  const guarded = async (step: IteratorResult<unknown> | Promise<IteratorResult<unknown>>) => {
-    try {
-      const [r] = await (cell ? cell.wait(step) : Promise.all([step]));
-      return r.done ? r : { done: false, value: await r.value };
-    } catch (e) {
-      if (e instanceof Interrupt) void Promise.resolve(iterator.return?.()).catch(() => {});
-      throw e;
-    }
-  };
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next: () => guarded(iterator.next()),
-      return: async (value?: unknown) => (await iterator.return?.(value)) ?? { done: true, value },
-    }),
-  };
-}
-
 function emit(output: Output): void {
-  const run = (context.getStore() ?? current)?.id ?? last;
+  const run = (context.getStore() ?? state.current)?.id ?? last;
   sendEvent({ type: 'output', run, output });
 }
 
@@ -237,7 +100,7 @@ async function evaluate(cell: Cell, command: RunCommand): Promise<MimeBundle | u
   const run = script.runInThisContext() as (...args: unknown[]) => unknown;
   const take = (index: number, name: string): unknown => pick(imported[index]!, name);
   const folder = process.cwd();
-  const { stop, interrupt, wait, dynamicImport } = runtime;
+  const { stop, interrupt, wait, iterate, dynamicImport } = runtime;
   const exports = {};
   const args = [cell, box, stop, interrupt, wait, iterate, dynamicImport, take];
   const started = runBreakable(() =>
@@ -255,17 +118,17 @@ const comms = new Comms({
     else sendEvent({ type: 'output', run: -delivery, output: message });
   },
   scope: () => {
-    const owner = context.getStore() ?? current;
+    const owner = context.getStore() ?? state.current;
     return (work) => handle(new Cell(owner?.id ?? last, owner?.place), work);
   },
 });
 const inputs = new Inputs((question, ask) => {
-  sendEvent({ type: 'question', run: (context.getStore() ?? current)?.id ?? last, question, ask });
+  sendEvent({ type: 'question', run: (context.getStore() ?? state.current)?.id ?? last, question, ask });
 });
 
 /** Runs a comm's handler as part of the cell that made the comm. It can be interrupted like a cell. */
 async function handle(cell: Cell, work: () => unknown): Promise<void> {
-  if (!current && !handlers.size) {
+  if (!state.current && !handlers.size) {
     clearCancel();
     Atomics.store(shared, slot.stop, 0);
     Atomics.store(shared, slot.running, handlersRun);
@@ -282,9 +145,9 @@ async function handle(cell: Cell, work: () => unknown): Promise<void> {
   });
   handlers.delete(cell);
   if (addon) native().flushOutput();
-  if (!current && !handlers.size) {
+  if (!state.current && !handlers.size) {
     Atomics.store(shared, slot.running, 0);
-    if (Atomics.exchange(shared, slot.stop, 0)) interruptedAt = Date.now();
+    if (Atomics.exchange(shared, slot.stop, 0)) state.interruptedAt = Date.now();
   }
 }
 
@@ -300,9 +163,9 @@ function obey(command: ExecutorCommand): void {
 async function runCell(command: RunCommand): Promise<void> {
   const cell = new Cell(command.run, command.place);
   const done: ExecutorEvent & { type: 'done' } = { type: 'done', run: cell.id, completed: 0 };
-  const flagLeft = flagTime - (Date.now() - interruptedAt);
+  const flagLeft = flagTime - (Date.now() - state.interruptedAt);
   if (flagLeft > 0) await new Promise((resolve) => setTimeout(resolve, flagLeft));
-  current = cell;
+  state.current = cell;
   last = cell.id;
   clearCancel();
   Atomics.store(shared, slot.stop, 0);
@@ -317,8 +180,8 @@ async function runCell(command: RunCommand): Promise<void> {
   }
   done.completed = cell.completed;
   Atomics.store(shared, slot.running, handlers.size ? handlersRun : 0);
-  if (Atomics.exchange(shared, slot.stop, 0)) interruptedAt = Date.now();
-  current = undefined;
+  if (Atomics.exchange(shared, slot.stop, 0)) state.interruptedAt = Date.now();
+  state.current = undefined;
   if (addon) native().flushOutput();
   sendEvent(done);
   writeAll(1, Buffer.from(endMarker(cell.id)));
@@ -380,13 +243,13 @@ function start(): void {
     stderr: true,
   });
   watchdog.on('message', (run: number) => {
-    if (current?.id === run) current.interrupt();
+    if (state.current?.id === run) state.current.interrupt();
     else if (run === handlersRun) for (const cell of handlers) cell.interrupt();
   });
   watchdog.unref();
   const { openComm, registerCommTarget } = comms;
   const { input } = inputs;
-  installGlobals(emit, () => context.getStore() ?? current, { openComm, registerCommTarget, input });
+  installGlobals(emit, () => context.getStore() ?? state.current, { openComm, registerCommTarget, input });
   process.on('SIGINT', () => {});
   process.on('uncaughtException', (e) => report('', e));
   process.on('unhandledRejection', (e) => report('Unhandled rejection: ', e));
