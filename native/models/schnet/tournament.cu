@@ -1,82 +1,24 @@
-#include "cuda/warp.h"
-#include "models/schnet/spline-filter.h"
-#include "models/schnet/tournament.cuda.h"
+#include "models/schnet/tournament-team.h"
 
 // The table pipeline for batches of small open systems: every pair is evaluated once, for both of
 // its atoms. A block holds one slice of the channels of a filter table in shared memory, and the
 // sums of its systems where there is room; a warp is a team (tournament.cuda.h), with its members'
 // features and sums in registers, and meets another team's members one by one, whose sums it alone
-// touches in that round. No atomics, one fixed order: two runs give the same bits.
+// touches in that round. A warp waits only for the one that touched those sums before it. No
+// atomics, one fixed order: two runs give the same bits.
 //
-// What bounds it, per pair within the cutoff and 64 channels: the load unit moves 4 coefficients of
-// 256 bytes at 128 bytes a cycle, and one word for the place: 9 cycles of a multiprocessor; and
-// about 50 instructions forward and 90 in reverse, columns' share included, at 4 a cycle: 13 and 23
-// cycles. Measured on one H200, 64 systems of 269 atoms: 20 and 41 cycles (24 where no gradient of
-// the features is wanted, which needs no order among the teams): waiting for the slowest team of
-// each round and for a pair's own loads probably holds the rest (inferred, not profiled).
+// What bounds it, per pair within the cutoff and 64 channels, in cycles of a multiprocessor: the
+// load unit, which moves 128 bytes a cycle: 8 for four coefficients of 256 bytes, 2 for each four
+// weights (16 bytes for all lanes), 1 for the place, in reverse 2 for shuffles; and instructions,
+// of which it issues 4 a cycle. Measured on one H200, 64 systems of 269 atoms of which 57 % of the
+// pairs lie within the cutoff (profiled with ncu): forward 13.5 cycles, the load unit busy 80 % of
+// them and 31 instructions a pair; reverse 26, busy 69 %, 67 instructions, of which half serve the
+// column of nine pairs (weights, sums over the lanes, sums of the member met); reverse without the
+// features' gradient 19, busy 74 %, 48 instructions.
 namespace mdlab {
 namespace {
-
-struct Player {
-  int system, team, first, atoms;  // of the system in the batch
-  float* sums;                     // of the system's first atom, at the lane's channels
-  int stride;                      // from one atom's sums to the next's
-};
-
-// Whom the warp plays for; sums start from zero.
-template <int N, class Arguments>
-__device__ Player playerOf(const Arguments& a, float* sharedSums, int channel) {
-  const int teams = a.places.tournament.teams, own = warpOf() / teams;
-  Player p{static_cast<int>(blockIdx.x) / a.slices * a.together + own, warpOf() % teams, 0, 0};
-  if (p.system < a.batch.systems) {
-    p.first = a.batch.offsets[p.system];
-    p.atoms = a.batch.offsets[p.system + 1] - p.first;
-  }
-  if (a.sumsShared) {
-    p.sums = sharedSums + own * teams * Tournament::members * 32 * N + laneOf() * N;
-    p.stride = 32 * N;
-  } else {
-    p.sums = a.to + static_cast<long long>(p.first) * a.features + channel;
-    p.stride = a.features;
-  }
-  if (a.to)
-    for (int i = p.team; i < p.atoms; i += teams) store(p.sums + i * p.stride, Channels<N>{});
-  return p;
+constexpr int M = Tournament::members;
 }
-
-// Places of R rows of one column.
-template <int R>
-struct Places {
-  unsigned of[R];
-  __device__ explicit Places(const unsigned* from) {
-#pragma unroll
-    for (int k = 0; k < R / 4; ++k) {
-      const uint4 four = reinterpret_cast<const uint4*>(from)[k];
-      of[4 * k] = four.x;
-      of[4 * k + 1] = four.y;
-      of[4 * k + 2] = four.z;
-      of[4 * k + 3] = four.w;
-    }
-  }
-};
-
-template <int N>
-__device__ Channels<N> plus(Channels<N> a, const Channels<N>& b) {
-#pragma unroll
-  for (int k = 0; k < N; ++k) a.c[k] += b.c[k];
-  return a;
-}
-
-// Each team writes its members' sums, where they are not there yet.
-template <int N, class Arguments>
-__device__ void writeSums(const Arguments& a, const Player& p, int channel) {
-  if (!a.sumsShared) return;
-  for (int i = p.team; i < p.atoms; i += a.places.tournament.teams)
-    store(a.to + static_cast<long long>(p.first + i) * a.features + channel,
-          load<N>(p.sums + i * p.stride));
-}
-
-}  // namespace
 
 // A block per tile, a thread per pair.
 __global__ void __launch_bounds__(Tournament::tile) tournamentBegin(TournamentBegin a) {
@@ -84,7 +26,7 @@ __global__ void __launch_bounds__(Tournament::tile) tournamentBegin(TournamentBe
   const int round = blockIdx.x % rounds, team = blockIdx.x / rounds % teams;
   const int system = blockIdx.x / (rounds * teams);
   const int first = a.batch.offsets[system], atoms = a.batch.offsets[system + 1] - first;
-  const int r = threadIdx.x % Tournament::members, c = threadIdx.x / Tournament::members;
+  const int r = threadIdx.x % M, c = threadIdx.x / M;
   const int i = team + teams * r, j = (team + round) % teams + teams * c;
   unsigned place = splineNowhere;
   if (i < atoms && j < atoms && (round > 0 || r < c)) {
@@ -96,67 +38,85 @@ __global__ void __launch_bounds__(Tournament::tile) tournamentBegin(TournamentBe
   a.places.place[static_cast<long long>(blockIdx.x) * Tournament::tile + threadIdx.x] = place;
 }
 
-// Members of a team whose features and sums a warp holds at a time. More would leave no registers
-// for the four coefficients of a pair to be loaded at once, and each would wait for the one before.
-__device__ constexpr int forwardRows(int perLane) { return perLane == 1 ? 16 : 8; }
-__device__ constexpr int reverseRows(int perLane, bool withY) {
-  return perLane == 2 && withY ? 4 : 8;
-}
-
-template <int N>
-__global__ void __launch_bounds__(608, 1) tournamentForward(TournamentMessage a) {
+template <int N, int W>
+__global__ void __launch_bounds__(32 * W, 1) tournamentForward(TournamentMessage a) {
   extern __shared__ float4 sharedMemory[];
-  constexpr int R = forwardRows(N);
+  constexpr int R = Tournament::forwardRows(W), C = M / R;
+  using Own = Prepared<R, C, false>;
   const int teams = a.places.tournament.teams, rounds = a.places.tournament.rounds();
-  const int tableFloats = a.rows * 32 * N, slice = blockIdx.x % a.slices;
-  float* table = reinterpret_cast<float*>(sharedMemory);
-  copyTable(table, a.table + static_cast<long long>(slice) * tableFloats, tableFloats);
-  const float* lane = table + laneOf() * N;
-  const int channel = slice * 32 * N + laneOf() * N;
-  const Player p = playerOf<N>(a, table + tableFloats, channel);
-  const float* y = a.from + static_cast<long long>(p.first) * a.features + channel;
+  const int slice = blockIdx.x % a.slices, channel = slice * 32 * N + laneOf() * N;
+  const int warp = evenWarp();
+  const Shared<N, Own> shared(a, warp, sharedMemory);
+  Own& own = *shared.own;
+  copyTable(shared.table, a.table + static_cast<long long>(slice) * a.rows * 32 * N,
+            (a.rows - Tournament::tableTail) * 32 * N);
+  for (int k = threadIdx.x; k < a.together * teams * rounds; k += blockDim.x)
+    shared.handover.prepare(k);
+  const Player p = playerOf<N>(a, warp, shared.sums, channel);
+  const float* lane = shared.table + laneOf() * N;
+  const float* y = a.from;
+  const unsigned base = p.first * a.features + channel, step = teams * a.features;
+  const int mine = warp * rounds, nextTeam = warp + (p.team + 1 < teams ? 1 : 1 - teams);
+  const bool prepares = laneOf() < R * C;
+  const int nextSum = teams * p.stride;
+  __syncthreads();
 #pragma unroll 1
-  for (int first = 0; first < Tournament::members; first += R) {
+  for (int first = 0; first < M; first += R) {
     Channels<N> yi[R], mi[R];
 #pragma unroll
     for (int r = 0; r < R; ++r) {
       const int i = p.team + teams * (first + r);
-      yi[r] = i < p.atoms ? load<N>(y + static_cast<long long>(i) * a.features) : Channels<N>{};
+      yi[r] = i < p.atoms ? load<N>(y + (base + i * a.features)) : Channels<N>{};
       mi[r] = {};
     }
-    const unsigned* tile = a.places.place + a.places.tileOf(p.system, p.team, 0) + first;
-    for (int round = 0; round < rounds; ++round, tile += Tournament::tile) {
-      __syncthreads();
-      const int met = (p.team + round) % teams;
-      if (met >= p.atoms) continue;
-      // The next column's places and features travel while this one's pairs are evaluated.
-      Places<R> next(tile);
-      Channels<N> nextY = load<N>(y + static_cast<long long>(met) * a.features);
+    const unsigned* tile = a.places.place + a.places.tileOf(p.system, p.team, 0) + first +
+                           laneOf() % C * M + laneOf() / C;
 #pragma unroll 1
-      for (int j = met, c = 0; j < p.atoms; j += teams, ++c) {
-        const Places<R> place = next;
-        const Channels<N> yj = nextY;
-        float* sum = p.sums + j * p.stride;
-        const Channels<N> before = load<N>(sum);
-        if (j + teams < p.atoms) {
-          next = Places<R>(tile + (c + 1) * Tournament::members);
-          nextY = load<N>(y + static_cast<long long>(j + teams) * a.features);
-        }
-        Channels<N> mj{};
-#pragma unroll
-        for (int r = 0; r < R; ++r) {
-          if (place.of[r] == splineNowhere) continue;
-          Channels<N> tap[4];
-          splineTaps<N>(lane, place.of[r], tap);
-          const Channels<N> w = combine(splineWeights(place.of[r]).b, tap);
-#pragma unroll
-          for (int k = 0; k < N; ++k) {
-            mi[r].c[k] = fmaf(w.c[k], yj.c[k], mi[r].c[k]);
-            mj.c[k] = fmaf(w.c[k], yi[r].c[k], mj.c[k]);
-          }
-        }
-        store(sum, plus(before, mj));
+    for (int round = 0; round < rounds; ++round, tile += Tournament::tile) {
+      const int met = (p.team + round) % teams;
+      int j = met;
+      unsigned ahead = base + met * a.features;
+      float* sum = p.sums + met * p.stride;
+      unsigned nextPlace = splineNowhere;
+      Channels<N> nextY{};
+      if (j < p.atoms) {
+        if (prepares) nextPlace = *tile;
+        nextY = load<N>(y + ahead);
       }
+      if (round) shared.handover.await(nextTeam * rounds + round - 1, first / R & 1);
+#pragma unroll 1
+      for (int c = 0; j < p.atoms; c += C) {
+        __syncwarp();
+        own.template set<N>(nextPlace);
+        const unsigned mask = __ballot_sync(wholeWarp, nextPlace != splineNowhere);
+        if (prepares && c + C < M) nextPlace = tile[(c + C) * M];
+        __syncwarp();
+#pragma unroll
+        for (int k = 0; k < C; ++k) {
+          if (j >= p.atoms) break;
+          const unsigned within = mask >> k;
+          const Channels<N> yj = nextY;
+          ahead += step;
+          j += teams;
+          if (j < p.atoms) nextY = load<N>(y + ahead);
+          const Channels<N> before = load<N>(sum);
+          int row[Own::padded];
+          own.rowsOf(k, row);
+          Channels<N> mj{};
+          const auto evaluate = [&](int r, const Channels<N>(&tap)[4]) {
+            const Channels<N> w = combine<N>(own.value(r, k), tap);
+#pragma unroll
+            for (int n = 0; n < N; ++n) {
+              mi[r].c[n] = fmaf(w.c[n], yj.c[n], mi[r].c[n]);
+              mj.c[n] = fmaf(w.c[n], yi[r].c[n], mj.c[n]);
+            }
+          };
+          eachWithin<N, R, C, 1>(within, lane, row, evaluate);
+          store(sum, plus(before, mj));
+          sum += nextSum;
+        }
+      }
+      shared.handover.done(mine + round);
     }
     // The team's own rows: no one else's until the next rows' second round.
     __syncthreads();
@@ -170,82 +130,111 @@ __global__ void __launch_bounds__(608, 1) tournamentForward(TournamentMessage a)
   writeSums<N>(a, p, channel);
 }
 
-template <int N, bool WithY>
-__global__ void __launch_bounds__(608, 1) tournamentReverse(TournamentReverse a) {
+// C: columns prepared at once.
+template <int N, int W, int C, bool WithY>
+__global__ void __launch_bounds__(32 * W, 1) tournamentReverse(TournamentReverse a) {
   extern __shared__ float4 sharedMemory[];
-  constexpr int R = reverseRows(N, WithY), lanesEach = 32 / R;
+  constexpr int R = Tournament::reverseRows(W);
+  using Own = Prepared<R, C, true>;
   const int teams = a.places.tournament.teams, rounds = a.places.tournament.rounds();
-  const int tableFloats = a.rows * 32 * N, slice = blockIdx.x % a.slices;
-  float* table = reinterpret_cast<float*>(sharedMemory);
-  copyTable(table, a.table + static_cast<long long>(slice) * tableFloats, tableFloats);
+  const int slice = blockIdx.x % a.slices, channel = slice * 32 * N + laneOf() * N;
+  const int warp = evenWarp();
+  const Shared<N, Own> shared(a, warp, sharedMemory);
+  Own& own = *shared.own;
+  copyTable(shared.table, a.table + static_cast<long long>(slice) * a.rows * 32 * N,
+            (a.rows - Tournament::tableTail) * 32 * N);
+  if (WithY)
+    for (int k = threadIdx.x; k < a.together * teams * rounds; k += blockDim.x)
+      shared.handover.prepare(k);
+  const Player p = playerOf<N>(a, warp, shared.sums, channel);
+  const float* lane = shared.table + laneOf() * N;
+  const unsigned base = p.first * a.features + channel, step = teams * a.features;
+  const int mine = warp * rounds, nextTeam = warp + (p.team + 1 < teams ? 1 : 1 - teams);
+  const bool prepares = laneOf() < R * C;
+  const int nextSum = teams * p.stride;
+  // The row whose slope this lane ends with, and whether it is the first lane that does.
+  const int slopeRow = summedBy<R>(laneOf());
+  const bool writes = (__match_any_sync(wholeWarp, slopeRow) & ((1u << laneOf()) - 1)) == 0,
+             adds = writes && a.add;
   __syncthreads();
-  const float* lane = table + laneOf() * N;
-  const int channel = slice * 32 * N + laneOf() * N;
-  const Player p = playerOf<N>(a, table + tableFloats, channel);
-  const float* y = a.y + static_cast<long long>(p.first) * a.features + channel;
-  const float* g = a.g + static_cast<long long>(p.first) * a.features + channel;
-  const bool writes = laneOf() % lanesEach == 0;
 #pragma unroll 1
-  for (int first = 0; first < Tournament::members; first += R) {
+  for (int first = 0; first < M; first += R) {
     Channels<N> yi[R], gi[R], sum[R];
 #pragma unroll
     for (int r = 0; r < R; ++r) {
       const int i = p.team + teams * (first + r);
-      const long long at = static_cast<long long>(i) * a.features;
-      yi[r] = i < p.atoms ? load<N>(y + at) : Channels<N>{};
-      gi[r] = i < p.atoms ? load<N>(g + at) : Channels<N>{};
+      const unsigned at = base + i * a.features;
+      yi[r] = i < p.atoms ? load<N>(a.y + at) : Channels<N>{};
+      gi[r] = i < p.atoms ? load<N>(a.g + at) : Channels<N>{};
       sum[r] = {};
     }
     long long tile = a.places.tileOf(p.system, p.team, 0) + first;
-    for (int round = 0; round < rounds; ++round, tile += Tournament::tile) {
-      if (WithY) __syncthreads();
-      const int met = (p.team + round) % teams;
-      if (met >= p.atoms) continue;
-      const unsigned* places = a.places.place + tile;
-      float* slope = a.slope + slice * a.slopeCount + tile + laneOf() / lanesEach;
-      Places<R> next(places);
-      Channels<N> nextY = load<N>(y + static_cast<long long>(met) * a.features);
-      Channels<N> nextG = load<N>(g + static_cast<long long>(met) * a.features);
 #pragma unroll 1
-      for (int j = met; j < p.atoms; j += teams, slope += Tournament::members) {
-        const Places<R> place = next;
-        const Channels<N> yj = nextY, gj = nextG;
-        const float before = a.add && writes ? *slope : 0.0f;
-        float* rowJ = p.sums + j * p.stride;
-        Channels<N> beforeJ{};
-        if constexpr (WithY) beforeJ = load<N>(rowJ);
-        if (j + teams < p.atoms) {
-          const long long at = static_cast<long long>(j + teams) * a.features;
-          next = Places<R>(places += Tournament::members);
-          nextY = load<N>(y + at);
-          nextG = load<N>(g + at);
-        }
-        Channels<N> sumJ{};
-        float part[R];
+    for (int round = 0; round < rounds; ++round, tile += Tournament::tile) {
+      const int met = (p.team + round) % teams;
+      int j = met;
+      const unsigned* place = a.places.place + tile + laneOf() % C * M + laneOf() / C;
+      float* slope = a.slope + slice * a.slopeCount + tile + slopeRow;
+      unsigned ahead = base + met * a.features;
+      float* rowJ = p.sums + met * p.stride;
+      unsigned nextPlace = splineNowhere;
+      Channels<N> nextY{}, nextG{};
+      if (j < p.atoms) {
+        if (prepares) nextPlace = *place;
+        nextY = load<N>(a.y + ahead);
+        nextG = load<N>(a.g + ahead);
+      }
+      if (WithY && round) shared.handover.await(nextTeam * rounds + round - 1, first / R & 1);
+#pragma unroll 1
+      for (int c = 0; j < p.atoms; c += C) {
+        __syncwarp();
+        own.template set<N>(nextPlace);
+        const unsigned mask = __ballot_sync(wholeWarp, nextPlace != splineNowhere);
+        if (prepares && c + C < M) nextPlace = place[(c + C) * M];
+        __syncwarp();
 #pragma unroll
-        for (int r = 0; r < R; ++r) {
-          part[r] = 0;
-          if (place.of[r] == splineNowhere) continue;
-          Channels<N> tap[4];
-          splineTaps<N>(lane, place.of[r], tap);
-          const SplineWeights w = splineWeights(place.of[r]);
-          const Channels<N> d = combine(w.d, tap);
+        for (int k = 0; k < C; ++k) {
+          if (j >= p.atoms) break;
+          const unsigned within = mask >> k;
+          const Channels<N> yj = nextY, gj = nextG;
+          ahead += step;
+          j += teams;
+          if (j < p.atoms) {
+            nextY = load<N>(a.y + ahead);
+            nextG = load<N>(a.g + ahead);
+          }
+          const float before = adds ? *slope : 0.0f;
+          Channels<N> beforeJ{};
+          if constexpr (WithY) beforeJ = load<N>(rowJ);
+          int row[Own::padded];
+          own.rowsOf(k, row);
+          Channels<N> sumJ{};
+          float part[R] = {};
+          const auto evaluate = [&](int r, const Channels<N>(&tap)[4]) {
+            const Channels<N> d = combine<N>(own.slope(r, k), tap);
 #pragma unroll
-          for (int k = 0; k < N; ++k)
-            part[r] = fmaf(d.c[k], fmaf(yj.c[k], gi[r].c[k], yi[r].c[k] * gj.c[k]), part[r]);
-          if constexpr (WithY) {
-            const Channels<N> value = combine(w.b, tap);
+            for (int n = 0; n < N; ++n)
+              part[r] = fmaf(d.c[n], fmaf(yj.c[n], gi[r].c[n], yi[r].c[n] * gj.c[n]), part[r]);
+            if constexpr (WithY) {
+              const Channels<N> value = combine<N>(own.value(r, k), tap);
 #pragma unroll
-            for (int k = 0; k < N; ++k) {
-              sum[r].c[k] = fmaf(value.c[k], gj.c[k], sum[r].c[k]);
-              sumJ.c[k] = fmaf(value.c[k], gi[r].c[k], sumJ.c[k]);
+              for (int n = 0; n < N; ++n) {
+                sum[r].c[n] = fmaf(value.c[n], gj.c[n], sum[r].c[n]);
+                sumJ.c[n] = fmaf(value.c[n], gi[r].c[n], sumJ.c[n]);
+              }
             }
+          };
+          eachWithin<N, R, C, 3>(within, lane, row, evaluate);
+          const float total = sumsOver<R>(part);
+          if (writes) *slope = before + total;
+          slope += M;
+          if constexpr (WithY) {
+            store(rowJ, plus(beforeJ, sumJ));
+            rowJ += nextSum;
           }
         }
-        const float total = warpSums(part);
-        if (writes) *slope = before + total;
-        if constexpr (WithY) store(rowJ, plus(beforeJ, sumJ));
       }
+      if (WithY) shared.handover.done(mine + round);
     }
     if constexpr (WithY) {
       // The team's own rows: no one else's until the next rows' second round.
@@ -261,54 +250,84 @@ __global__ void __launch_bounds__(608, 1) tournamentReverse(TournamentReverse a)
   if constexpr (WithY) writeSums<N>(a, p, channel);
 }
 
-// A warp per atom: the slopes of its pairs along their directions, in double.
-__global__ void __launch_bounds__(128) tournamentFinish(TournamentFinish a) {
-  const int atom = blockIdx.x * 4 + warpOf(), lane = laneOf();
-  if (atom >= a.batch.atoms) return;
-  const int system = a.batch.systemOf[atom], first = a.batch.offsets[system];
-  const int atoms = a.batch.offsets[system + 1] - first, i = atom - first;
+// A block per team, for each of its members a thread per two teams met: the slopes of its pairs
+// along their directions. A pair's share in float (differences and sums in double).
+__global__ void __launch_bounds__(Tournament::finishThreads) tournamentFinish(TournamentFinish a) {
+  constexpr int parts = Tournament::finishThreads / M;
+  __shared__ double shares[9][Tournament::finishThreads], x[3 * M * Tournament::mostWarps];
   const int teams = a.places.tournament.teams, rounds = a.places.tournament.rounds();
-  const double* x = a.batch.positions + 3ll * first;
-  const double xi = x[3 * i], yi = x[3 * i + 1], zi = x[3 * i + 2];
-  const int team = i % teams, member = i / teams;
+  const int team = blockIdx.x % teams, system = blockIdx.x / teams;
+  const int first = a.batch.offsets[system], atoms = a.batch.offsets[system + 1] - first;
+  const int member = threadIdx.x % M, part = threadIdx.x / M, i = team + teams * member;
+  const int sums = a.rowVirial ? 9 : 3;
+  for (int k = threadIdx.x; k < 3 * atoms; k += Tournament::finishThreads)
+    x[k] = a.batch.positions[3ll * first + k];
+  __syncthreads();
   double f[3] = {}, w[6] = {};
-  for (int k = lane; k < teams * Tournament::members; k += 32) {
-    // Sixteen members of one team side by side, whose pairs lie together.
-    const int other = k / Tournament::members, c = k % Tournament::members, j = other + teams * c;
-    if (j >= atoms || j == i) continue;
-    const int round = (other - team + teams) % teams;
-    const bool own = round == 0 ? member < c : round < rounds;
-    const long long at =
-        own ? a.places.tileOf(system, team, round) + c * Tournament::members + member
-            : a.places.tileOf(system, other, round == 0 ? 0 : teams - round) +
-                  member * Tournament::members + c;
-    if (a.places.place[at] == splineNowhere) continue;
-    float slope = 0;
-    for (int s = 0; s < a.slices; ++s) slope += a.slope[s * a.slopeCount + at];
-    const double dx = x[3 * j] - xi, dy = x[3 * j + 1] - yi, dz = x[3 * j + 2] - zi;
-    const double r = sqrt(dx * dx + dy * dy + dz * dz);
-    const double force = 3.0 * a.energyUnit * splineDensity(a.grid, r) * slope / r;
-    f[0] += force * dx;
-    f[1] += force * dy;
-    f[2] += force * dz;
-    const double half = -0.5 * force;
-    w[0] += half * dx * dx;
-    w[1] += half * dy * dy;
-    w[2] += half * dz * dz;
-    w[3] += half * dx * dy;
-    w[4] += half * dx * dz;
-    w[5] += half * dy * dz;
+  if (i < atoms) {
+    const double xi = x[3 * i], yi = x[3 * i + 1], zi = x[3 * i + 2];
+    const float lower = a.grid.lower, length = a.grid.upper - a.grid.lower;
+    const float bend = a.grid.stretch / (a.grid.upper - a.grid.lower);
+    const float scale = a.grid.intervals * (1 + a.grid.stretch) / length;
+    for (int other = part; other < teams; other += parts) {
+      const int round = (other - team + teams) % teams;
+      // The team that met the other has the pairs: as rows of its own, or as columns.
+      const bool met = round < rounds;
+      const long long tile = met ? a.places.tileOf(system, team, round)
+                                 : a.places.tileOf(system, other, teams - round);
+      const unsigned* place = a.places.place + tile;
+      const float* slopes = a.slope + tile;
+      constexpr int U = 6;
+#pragma unroll 1
+      for (int c0 = 0; c0 < M; c0 += U) {
+        unsigned places[U];
+        float slope[U];
+#pragma unroll
+        for (int u = 0; u < U; ++u) {
+          const int c = c0 + u, at = met && (round || member < c) ? c * M + member : member * M + c;
+          places[u] = c < M ? place[at] : splineNowhere;
+          slope[u] = 0;
+          for (int s = 0; s < a.slices && c < M; ++s) slope[u] += slopes[s * a.slopeCount + at];
+        }
+#pragma unroll
+        for (int u = 0; u < U; ++u) {
+          if (places[u] == splineNowhere) continue;
+          const double* xj = x + 3 * (other + teams * (c0 + u));
+          const float dx = xj[0] - xi, dy = xj[1] - yi, dz = xj[2] - zi;
+          const float rr = fmaf(dx, dx, fmaf(dy, dy, dz * dz)), inverse = rsqrtf(rr);
+          const float d = fmaf(bend, rr * inverse - lower, 1.0f);
+          const float force = __fdividef(slope[u] * inverse * scale, d * d);
+          const float fx = force * dx, fy = force * dy, fz = force * dz;
+          f[0] += fx;
+          f[1] += fy;
+          f[2] += fz;
+          if (!a.rowVirial) continue;
+          w[0] += fx * dx;
+          w[1] += fy * dy;
+          w[2] += fz * dz;
+          w[3] += fx * dy;
+          w[4] += fx * dz;
+          w[5] += fy * dz;
+        }
+      }
+    }
   }
-  if (a.forces)
-    for (int d = 0; d < 3; ++d) {
-      const double sum = warpSum(f[d]);
-      if (lane == 0) a.forces[3ll * atom + d] += sum;
-    }
+  for (int d = 0; d < 3; ++d) shares[d][threadIdx.x] = f[d];
   if (a.rowVirial)
-    for (int d = 0; d < 6; ++d) {
-      const double sum = warpSum(w[d]);
-      if (lane == 0) a.rowVirial[6ll * atom + d] = sum;
+    for (int d = 0; d < 6; ++d) shares[3 + d][threadIdx.x] = w[d];
+  __syncthreads();
+  for (int k = threadIdx.x; k < M * sums; k += Tournament::finishThreads) {
+    const int d = k / M, to = team + teams * (k % M);
+    if (to >= atoms) continue;
+    double sum = 0;
+    for (int p = 0; p < parts; ++p) sum += shares[d][p * M + k % M];
+    sum *= 3.0 * a.energyUnit;
+    if (d < 3) {
+      if (a.forces) a.forces[3ll * (first + to) + d] += sum;
+    } else {
+      a.rowVirial[6ll * (first + to) + d - 3] = -0.5 * sum;
     }
+  }
 }
 
 }  // namespace mdlab

@@ -11,46 +11,76 @@ namespace mdlab {
 namespace {
 
 constexpr const char* file = "models/schnet/tournament.cu";
-constexpr int mostWarps = 19;  // of a block: what the kernels' registers leave room for
+constexpr int fewWarps = Tournament::fewWarps, mostWarps = Tournament::mostWarps;
 
-std::string forwardName(int perLane) {
-  return "mdlab::tournamentForward<" + std::to_string(perLane) + ">";
-}
-std::string reverseName(int perLane, bool withY) {
-  return "mdlab::tournamentReverse<" + std::to_string(perLane) + ", " + (withY ? "true" : "false") +
-         ">";
-}
-std::vector<std::string> kernelNames(int perLane) {
-  return {"mdlab::tournamentBegin", "mdlab::tournamentFinish", forwardName(perLane),
-          reverseName(perLane, true), reverseName(perLane, false)};
-}
-const cuda::ListedKernels listed1(file, kernelNames(1)), listed2(file, kernelNames(2));
+// What the kernels are compiled for.
+struct Shape {
+  int perLane = 0, warps = fewWarps, columns = 2;
+  bool operator==(const Shape&) const = default;
+  std::string forward() const {
+    return "mdlab::tournamentForward<" + std::to_string(perLane) + ", " + std::to_string(warps) +
+           ">";
+  }
+  std::string reverse(bool withY) const {
+    return "mdlab::tournamentReverse<" + std::to_string(perLane) + ", " + std::to_string(warps) +
+           ", " + std::to_string(columns) + (withY ? ", true>" : ", false>");
+  }
+  std::vector<std::string> names() const {
+    return {"mdlab::tournamentBegin", "mdlab::tournamentFinish", forward(), reverse(true),
+            reverse(false)};
+  }
+};
+const cuda::ListedKernels listed[] = {{file, Shape{1, fewWarps, 2}.names()},
+                                      {file, Shape{1, mostWarps, 1}.names()},
+                                      {file, Shape{2, fewWarps, 1}.names()},
+                                      {file, Shape{2, fewWarps, 2}.names()},
+                                      {file, Shape{2, mostWarps, 2}.names()}};
 
-// How a batch is played: the smallest odd number of teams of 16 that holds its largest system.
+// How a batch is played: the smallest odd number of teams that holds its largest system.
 struct Plan {
-  int teams = 0, perLane = 0, together = 1;
+  Shape shape;
+  int teams = 0, together = 1;
   bool sumsShared = false;
+
   Plan(const FilterTables& tables, const DeviceBatch& batch) {
     teams = (batch.largest + Tournament::members - 1) / Tournament::members;
     teams += teams % 2 == 0;
-    if (teams > mostWarps) return;
-    // Two channels a lane halve what is spent on each pair; sums that have no room beside such a
-    // slice grow in device memory.
-    perLane = tables.channelsPerLane(0);
-    if (perLane == 0) return;
-    sumsShared =
-        tables.sliceBytes(perLane) + perLane * sumBytes() <= tables.device().info().sharedPerBlock;
+    if (teams > mostWarps || !fits(tables)) return;
     // Several small systems share a block's table, once every multiprocessor has a block.
     const int multiprocessors = tables.device().info().multiprocessors;
-    const int slices = tables.slices(perLane);
-    while ((together + 1) * teams <= mostWarps &&
+    const int slices = tables.slices(shape.perLane);
+    while ((together + 1) * teams <= shape.warps &&
            batch.systems * slices >= (together + 1) * multiprocessors &&
            sharedBytes(tables, together + 1) <= tables.device().info().sharedPerBlock)
       ++together;
   }
-  std::size_t sumBytes() const { return sizeof(float) * 32 * teams * Tournament::members; }
   std::size_t sharedBytes(const FilterTables& tables, int systems) const {
-    return tables.sliceBytes(perLane) + (sumsShared ? systems * perLane * sumBytes() : 0);
+    const int rows = tables.rows() - Tournament::tableTail, rounds = Tournament{teams}.rounds();
+    const int perWarp = std::max(
+        Tournament::preparedBytes(Tournament::forwardRows(shape.warps),
+                                  Tournament::members / Tournament::forwardRows(shape.warps),
+                                  false),
+        Tournament::preparedBytes(Tournament::reverseRows(shape.warps), shape.columns, true));
+    const int sums = sumsShared ? Tournament::members * channelBytes() : 0;
+    return std::size_t(rows) * channelBytes() +
+           std::size_t(systems) * teams * (sums + perWarp + Tournament::handoverBytes * rounds);
+  }
+
+ private:
+  std::size_t channelBytes() const { return sizeof(float) * 32 * shape.perLane; }
+  // The best that the shared memory has room for. Two channels a lane halve what is spent on each
+  // pair; next come sums in shared memory, which grow in device memory else; then two columns.
+  bool fits(const FilterTables& tables) {
+    shape.warps = teams > fewWarps ? mostWarps : fewWarps;
+    for (shape.perLane = 2; shape.perLane > 0; --shape.perLane)
+      for (const bool shared : {true, false})
+        for (shape.columns = 2; shape.columns > 0; --shape.columns) {
+          sumsShared = shared;
+          if (tables.features() % (32 * shape.perLane) == 0 &&
+              sharedBytes(tables, 1) <= tables.device().info().sharedPerBlock)
+            return true;
+        }
+    return false;
   }
 };
 
@@ -63,14 +93,15 @@ class TournamentTable final : public InteractionOnDevice {
   void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t,
                bool gradient) override {
     const Plan plan(tables_, batch);
-    if (plan.perLane != perLane_) {
-      perLane_ = plan.perLane;
-      module_ = cuda::KernelModule(tables_.device(), file, kernelNames(perLane_));
+    perLane_ = plan.shape.perLane;
+    if (plan.shape != shape_) {
+      shape_ = plan.shape;
+      module_ = cuda::KernelModule(tables_.device(), file, shape_.names());
       begin_ = module_.kernel<TournamentBegin>("mdlab::tournamentBegin");
       finish_ = module_.kernel<TournamentFinish>("mdlab::tournamentFinish");
-      forward_ = module_.kernel<TournamentMessage>(forwardName(perLane_));
+      forward_ = module_.kernel<TournamentMessage>(shape_.forward());
       for (const bool withY : {false, true})
-        reverse_[withY] = module_.kernel<TournamentReverse>(reverseName(perLane_, withY));
+        reverse_[withY] = module_.kernel<TournamentReverse>(shape_.reverse(withY));
     }
     if (!virial_.function) {
       virialModule_ =
@@ -122,7 +153,9 @@ class TournamentTable final : public InteractionOnDevice {
 
   void finish(cuda::Stream& stream, const DeviceEvaluation& out) override {
     double* rowVirial = out.virial ? rowVirial_.data() : nullptr;
-    cuda::launch(stream, finish_, {cuda::blocksFor(batch_.atoms, 4), {128}},
+    cuda::launch(stream, finish_,
+                 {{static_cast<unsigned>(batch_.systems * places_.tournament.teams)},
+                  {Tournament::finishThreads}},
                  {batch_, tables_.grid(), places_, slope_.data(), pairs_, slices_,
                   tables_.energyUnit(), out.forces, rowVirial});
     if (rowVirial)
@@ -138,6 +171,7 @@ class TournamentTable final : public InteractionOnDevice {
 
  private:
   FilterTables& tables_;
+  Shape shape_;
   int perLane_ = 0, slices_ = 0, together_ = 1, sumsShared_ = 1;
   TournamentPlaces places_{};
   cuda::Geometry geometry_;
@@ -166,9 +200,12 @@ std::unique_ptr<InteractionOnDevice> makeTournament(FilterTables& tables) {
 // 269 atoms take as long either way).
 bool tournamentTakes(const FilterTables& tables, const DeviceBatch& batch) {
   if (!batch.open || batch.systems == 0) return false;
+  // The kernels count features with 32 bits.
+  if (double(batch.atoms) * tables.features() >= 4294967296.0) return false;
   const Plan plan(tables, batch);
-  if (plan.perLane == 0 || plan.teams * plan.together < 12) return false;
-  const std::int64_t warps = std::int64_t{batch.systems} * tables.slices(plan.perLane) * plan.teams;
+  if (plan.shape.perLane == 0 || plan.teams * plan.together < 12) return false;
+  const std::int64_t warps =
+      std::int64_t{batch.systems} * tables.slices(plan.shape.perLane) * plan.teams;
   return 2 * warps >= 17 * tables.device().info().multiprocessors &&
          batch.atoms >= 0.6 * batch.systems * batch.largest;
 }
