@@ -45,8 +45,8 @@ const unneeded: Record<string, RegExp> = {
 };
 /** Never needed from any package. */
 const litter = /(\.map|\.md|\.markdown|tsconfig\.\w+|\.tsbuildinfo)$|(^|\/)(docs?|tests?|examples?)\//i;
-/** Packages whose work only installing and building needs. */
-const left = new Set(['node-addon-api', 'node-api-headers']);
+/** Packages whose work only installing and building needs, and the one that notebooks of another kernel import. */
+const left = new Set(['node-addon-api', 'node-api-headers', 'tslab']);
 
 function main(): void {
   const { values } = parseArgs({ options: { output: { type: 'string' }, help: { type: 'boolean' } } });

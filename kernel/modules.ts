@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import vm from 'node:vm';
 import type { CompiledModule } from './compiler.js';
 import type { CellImport } from './transform.js';
+import { connectTslab } from './tslab.js';
 
 /** A value in an array, or the promise of that. */
 export type Waited<T = unknown> = [T] | Promise<readonly [T, ...unknown[]]>;
@@ -68,6 +69,7 @@ export class Modules {
     const url = this.resolveUrl(specifier, from);
     if (url.startsWith('file:') && url.endsWith('.json')) return json(fileURLToPath(url));
     const namespace = (await import(url)) as Namespace;
+    if (specifier === 'tslab') connectTslab(url);
     return isCommonJs(url) ? fromCommonJs(namespace['default']) : namespace;
   }
 

@@ -36,6 +36,29 @@ test('packages of this installation, from a folder that has none', async () => {
   assert.is(await s.value("import * as aq from 'arquero'; aq.table({ a: [1, 2] }).numRows()"), '2');
 });
 
+test("tslab's own displays, in notebooks written for that kernel", async () => {
+  const cell = await s.run(`import * as tslab from 'tslab';
+    tslab.display.html('<b>bold</b>');
+    const place = tslab.newDisplay();
+    place.markdown('first');
+    place.png(new Uint8Array([1, 2, 3]));`);
+  assert.is(cell.status, 'ok');
+  const shown = s.outputs.map((o) => o.output).filter((o) => o.type.endsWith('display_data')) as {
+    type: string;
+    data: Record<string, string>;
+    id: string;
+  }[];
+  assert.equal(
+    shown.map((o) => [o.type, o.data]),
+    [
+      ['display_data', { 'text/html': '<b>bold</b>' }],
+      ['display_data', { 'text/markdown': 'first' }],
+      ['update_display_data', { 'image/png': 'AQID' }],
+    ],
+  );
+  assert.is(shown[1]!.id, shown[2]!.id);
+});
+
 test('a package for import only, in the notebook folder, with exports and types', async () => {
   put(
     'node_modules/esm-only/package.json',
