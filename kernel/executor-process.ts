@@ -232,7 +232,8 @@ function kill(child: ChildProcess): void {
 }
 
 function interrupted(): CellError {
-  const evalue = 'the cell did not stop and its process was ended; all variables are lost';
+  const evalue =
+    'the cell did not stop and its process was ended; all variables are lost, a simulation that wrote checkpoints goes on with resume(file, potential)';
   return { ename: 'KeyboardInterrupt', evalue, traceback: [`KeyboardInterrupt: ${evalue}`] };
 }
 
@@ -257,6 +258,6 @@ function deathOf(code: number | null, signal: NodeJS.Signals | null): CellError 
   };
   const how = signal ? `by ${signal}` : `with exit code ${code}`;
   const why = signal ? causes[signal] : 'the code called process.exit';
-  const evalue = `the process that runs the cells ended ${how}${why ? ` (${why})` : ''}; all variables are lost, a new process runs the next cell`;
+  const evalue = `the process that runs the cells ended ${how}${why ? ` (${why})` : ''}; all variables are lost, a new process runs the next cell; a simulation that wrote checkpoints goes on with resume(file, potential)`;
   return { ename: 'ExecutorDied', evalue, traceback: [`ExecutorDied: ${evalue}`] };
 }
