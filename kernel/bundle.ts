@@ -44,7 +44,7 @@ const unneeded: Record<string, RegExp> = {
   zeromq: /^(src|script|build\/(?!manifest|HERE))/,
 };
 /** Never needed from any package. */
-const litter = /(\.map|\.md|\.markdown|tsconfig\.\w+|\.tsbuildinfo)$|(^|\/)(docs?|tests?|examples?)\//i;
+const litter = /(\.map|\.md|\.markdown|tsconfig\.\w+|\.tsbuildinfo)$|^(docs?|tests?|examples?)\//i;
 /** Packages whose work only installing and building needs, and the one that notebooks of another kernel import. */
 const left = new Set(['node-addon-api', 'node-api-headers', 'tslab']);
 

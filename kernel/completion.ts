@@ -1,7 +1,8 @@
 /** What is offered on Tab: TypeScript's own answer for a cell that is being typed, and file names where it has none. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
+import { statOf } from './type-files.js';
 import type { CellView } from './typescript.js';
 
 export interface CompletionReply {
@@ -168,7 +169,7 @@ function filesOf(folder: string, typed: string, quote: string): Entry[] {
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statOf(path)?.isDirectory() ?? false;
 }
 
 /** Those that begin with what was typed, then those that do but for case, then those that have it somewhere. */

@@ -2,7 +2,7 @@
  * Files that TypeScript has read: parsed once, kept from cell to cell. Local files and this package's own declarations are looked
  * at before every cell; packages once, since they do not change below a running notebook.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import ts from 'typescript';
 
 interface Entry {
@@ -52,7 +52,16 @@ export function isPackage(name: string): boolean {
   return name.includes('/node_modules/');
 }
 
+/** Undefined for what is not there, also where a file stands in the place of a folder or links go round. */
+export function statOf(name: string): Stats | undefined {
+  try {
+    return statSync(name, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
 function stampOf(name: string): string | undefined {
-  const s = statSync(name, { throwIfNoEntry: false });
+  const s = statOf(name);
   return s?.isFile() ? `${s.mtimeMs}:${s.size}` : undefined;
 }

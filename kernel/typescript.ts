@@ -2,12 +2,12 @@
  * Cells as TypeScript sees them: each is a module whose surroundings are the declarations that earlier cells left, checked with
  * the notebook's options, emitted as an ES module, its own declarations kept for the cells after it.
  */
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { type Bound, isValueIn, remaining } from './declarations.js';
 import { addBinding, addBlockScoped, addVars } from './scopes.js';
-import { isPackage, TypeFiles } from './type-files.js';
+import { isPackage, statOf, TypeFiles } from './type-files.js';
 
 export interface Position {
   /** 0-based. */
@@ -185,8 +185,8 @@ export class Converter {
       getCanonicalFileName: (name) => name,
       useCaseSensitiveFileNames: () => true,
       getNewLine: () => '\n',
-      fileExists: (name) => statSync(name, { throwIfNoEntry: false })?.isFile() ?? false,
-      directoryExists: (name) => statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false,
+      fileExists: (name) => statOf(name)?.isFile() ?? false,
+      directoryExists: (name) => statOf(name)?.isDirectory() ?? false,
       realpath: (name) => (existsSync(name) ? realpathSync.native(name) : name),
       readFile: read,
       writeFile: () => {},
