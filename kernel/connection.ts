@@ -17,6 +17,12 @@ export interface Connection {
 
 const ports = ['shell_port', 'iopub_port', 'stdin_port', 'control_port', 'hb_port'] as const;
 
+/** What ZeroMQ is to read as one address, and nothing beside it. */
+const address = {
+  tcp: /^(\*|[A-Za-z0-9.:%_-]+)$/,
+  ipc: /^[^\0]+$/,
+};
+
 /** @throws ENOTFOUND, EFORMAT naming file and field */
 export function readConnection(file: string): Connection {
   let text: string;
@@ -38,7 +44,8 @@ export function readConnection(file: string): Connection {
   if (typeof c !== 'object' || c === null) malformed(file, 'text', 'must be a JSON object', c);
   if (c.transport !== 'tcp' && c.transport !== 'ipc')
     malformed(file, 'transport', "must be 'tcp' or 'ipc'", c.transport);
-  if (typeof c.ip !== 'string' || !c.ip) malformed(file, 'ip', 'must be an address', c.ip);
+  if (typeof c.ip !== 'string' || !address[c.transport].test(c.ip))
+    malformed(file, 'ip', 'must be an address', c.ip);
   if (typeof (c.key ?? '') !== 'string') malformed(file, 'key', 'must be text', c.key);
   const scheme = c.signature_scheme || 'hmac-sha256';
   if (!/^hmac-[a-z0-9-]+$/.test(scheme) || !getHashes().includes(scheme.slice(5)))

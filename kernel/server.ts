@@ -30,7 +30,8 @@ export class KernelServer {
     control: new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 }),
     stdin: new zmq.Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 0 }),
     iopub: new zmq.XPublisher({ sendHighWaterMark: 0, linger: 1000, verbosity: 'allSubs' }),
-    hb: new zmq.Reply({ linger: 0 }),
+    // Not a Reply: that stops for good when a peer sends what is no request.
+    hb: new zmq.Router({ sendHighWaterMark: 0, linger: 0 }),
   };
   private readonly replies: Record<Channel, Outbox>;
   private readonly iopub: Broadcast;
@@ -66,8 +67,9 @@ export class KernelServer {
     void this.receive('shell', (m) => this.dispatch(m, 'shell'));
     void this.receive('control', (m) => this.dispatch(m, 'control'));
     void this.receive('stdin', (m) => this.stdin.receive(m));
-    void this.welcome();
-    void this.beat();
+    void this.each('iopub', (frames) => this.welcome(frames));
+    // Heartbeat: whatever comes goes back.
+    void this.each('hb', (frames) => this.sockets.hb.send(frames));
     await this.whenClosed;
   }
 
@@ -110,41 +112,39 @@ export class KernelServer {
     }
   }
 
-  /** Heartbeat: whatever comes goes back. */
-  private async beat(): Promise<void> {
-    try {
-      for await (const frames of this.sockets.hb) await this.sockets.hb.send(frames);
-    } catch {
-      // closed
-    }
-  }
-
-  /** Tells each subscriber that its subscription has arrived (JEP 65). */
-  private async welcome(): Promise<void> {
-    try {
-      for await (const [frame] of this.sockets.iopub) {
-        if (frame?.[0] !== 1) continue;
-        const subscription = frame.subarray(1);
-        const content = { subscription: subscription.toString() };
-        this.iopub.send('iopub_welcome', content, {}, { identities: [subscription] });
+  /** Reads a socket until it is closed, whatever peers send. */
+  private async each(
+    name: keyof typeof this.sockets,
+    take: (frames: Buffer[]) => Promise<void> | void,
+  ): Promise<void> {
+    const socket = this.sockets[name];
+    while (!socket.closed) {
+      try {
+        await take(await socket.receive());
+      } catch (e) {
+        if (socket.closed) return;
+        process.stderr.write(`mdlab kernel: ${name}: ${(e as Error).message}\n`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
       }
-    } catch {
-      // closed
     }
   }
 
-  private async receive(
+  private receive(
     channel: Channel | 'stdin',
     take: (message: Message) => Promise<void> | void,
   ): Promise<void> {
-    try {
-      for await (const frames of this.sockets[channel]) {
-        const message = this.codec.decode(frames);
-        if (message) void take(message);
-      }
-    } catch (e) {
-      if (!this.closing) process.stderr.write(`mdlab kernel: ${channel}: ${(e as Error).message}\n`);
-    }
+    return this.each(channel, (frames) => {
+      const message = this.codec.decode(frames);
+      if (message) void take(message);
+    });
+  }
+
+  /** Tells each subscriber that its subscription has arrived (JEP 65). */
+  private welcome([frame]: Buffer[]): void {
+    if (frame?.[0] !== 1) return;
+    const subscription = frame.subarray(1);
+    const content = { subscription: subscription.toString() };
+    this.iopub.send('iopub_welcome', content, {}, { identities: [subscription] });
   }
 
   private async dispatch(message: Message, channel: Channel): Promise<void> {

@@ -1,13 +1,13 @@
 // Starting and ending: what the kernel leaves behind, and what it says when it cannot start.
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { skip } from '../tools.js';
 import { Client, cli, connection } from './client.js';
-import { sleep, TestSession, temporaryFolder } from './tools.js';
+import { addressesOf, listening, sleep, TestSession, temporaryFolder } from './tools.js';
 
 const alive = (pid: number): boolean => {
   try {
@@ -89,35 +89,9 @@ test('listens on the address asked for and nowhere else', async () => {
   const c = await Client.start();
   await c.value('1');
   const executor = Number(await c.value('process.pid'));
-  const sockets = new Set(
-    [c.process.pid!, executor].flatMap((pid) =>
-      readdirSync(`/proc/${pid}/fd`).flatMap(
-        (fd) => /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${fd}`))?.[1] ?? [],
-      ),
-    ),
-  );
-  const listening = ['tcp', 'tcp6'].flatMap((kind) =>
-    readFileSync(`/proc/net/${kind}`, 'utf8')
-      .split('\n')
-      .map((l) => l.trim().split(/\s+/))
-      .filter((f) => f[3] === '0A' && sockets.has(f[9]!))
-      .map((f) => f[1]!),
-  );
-  const { shell_port, iopub_port, stdin_port, control_port, hb_port } = c.connection;
-  const expected = [shell_port, iopub_port, stdin_port, control_port, hb_port].map(
-    (p) => `0100007F:${p.toString(16).toUpperCase().padStart(4, '0')}`,
-  );
-  assert.equal(listening.sort(), expected.sort());
+  assert.equal(listening([c.process.pid!, executor]), addressesOf(c.connection));
   await c.close();
 });
-
-function link(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
-}
 
 test('a folder that is not there is said to be why cells do not run', async () => {
   const s = new TestSession('/absent/folder');
@@ -146,6 +120,10 @@ test('connection files that cannot be used are named with their fault', async ()
     JSON.stringify({ ...good, transport: 'udp' }),
     /transport: must be 'tcp' or 'ipc', received "udp"/,
   );
+  for (const ip of ['', '127.0.0.1\0', '127.0.0.1;tcp://*', 'a b', 5])
+    await refuse(JSON.stringify({ ...good, ip }), /c\.json: ip: must be an address, received/);
+  await refuse(JSON.stringify({ ...good, ip: '192.0.2.1' }), /cannot listen on tcp:\/\/192\.0\.2\.1:\d+ for/);
+  await refuse(JSON.stringify({ ...good, signature_scheme: 'hmac-none' }), /a hash that Node has/);
   await refuse(JSON.stringify({ ...good, hb_port: 'x' }), /hb_port: must be a port number/);
   await refuse(JSON.stringify({ ...good, signature_scheme: 'none' }), /signature_scheme/);
   const taken = createServer().listen(good.control_port, '127.0.0.1');

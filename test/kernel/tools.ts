@@ -1,7 +1,8 @@
 // A session whose outputs are collected, for tests.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Connection } from '../../kernel/connection.js';
 import { type ExecuteReply, Session } from '../../kernel/session.js';
 import type { Output } from '../../kernel/wire.js';
 
@@ -58,3 +59,36 @@ export class TestSession {
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Addresses that processes listen on, as Linux writes them: 0100007F:1F90 is 127.0.0.1:8080. */
+export function listening(pids: number[]): string[] {
+  const sockets = new Set(
+    pids.flatMap((pid) =>
+      readdirSync(`/proc/${pid}/fd`).flatMap(
+        (fd) => /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${fd}`))?.[1] ?? [],
+      ),
+    ),
+  );
+  const found = ['tcp', 'tcp6'].flatMap((kind) =>
+    readFileSync(`/proc/net/${kind}`, 'utf8')
+      .split('\n')
+      .map((l) => l.trim().split(/\s+/))
+      .filter((f) => f[3] === '0A' && sockets.has(f[9]!))
+      .map((f) => f[1]!),
+  );
+  return found.sort();
+}
+
+/** The same for a connection to 127.0.0.1: what a kernel may listen on. */
+export function addressesOf(c: Connection): string[] {
+  const ports = [c.shell_port, c.iopub_port, c.stdin_port, c.control_port, c.hb_port];
+  return ports.map((p) => `0100007F:${p.toString(16).toUpperCase().padStart(4, '0')}`).sort();
+}
+
+function link(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
