@@ -105,7 +105,8 @@ function tableHtml(columns: readonly Column[], total: number): string {
     });
     return `<tr>${cells.join('')}</tr>`;
   });
-  const foot = `<div style="font-size:85%;opacity:0.75;margin:2px 0 8px">${caption(shown, total)} <button hidden>Copy as CSV</button></div>`;
+  const copy = shown < total ? `Copy these ${shown} as CSV` : 'Copy as CSV';
+  const foot = `<div style="font-size:85%;opacity:0.75;margin:2px 0 8px">${caption(shown, total)} <button hidden>${copy}</button></div>`;
   const body = `<table><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>${foot}`;
   return `${clientScript()}${place('table', body)}`;
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { MdlabError, malformed } from '../lib/errors.js';
+import { WidgetStates } from './widget-state.js';
 import type { CellError, MimeBundle, Output } from './wire.js';
 
 export interface Notebook {
@@ -127,9 +128,14 @@ export function writeAtomically(file: string, text: string): void {
 export class OutputCollector {
   private readonly shown = new Map<string, (CellOutput & { data: MimeBundle; metadata: object })[]>();
   private readonly clearNext = new Set<NotebookCell>();
+  /** There is no front end at the other end of comms, but the file keeps what one would show. */
+  readonly widgets = new WidgetStates();
 
   add(cell: NotebookCell, output: Output): void {
-    if ('comm' in output) return; // there is no front end at the other end
+    if ('comm' in output) {
+      this.widgets.add(output);
+      return;
+    }
     if (output.type === 'clear_output') {
       if (output.wait) this.clearNext.add(cell);
       else cell.outputs = [];

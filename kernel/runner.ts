@@ -179,6 +179,7 @@ class Run {
         seconds: Number(this.seconds.toFixed(2)),
         status,
       },
+      widgets: this.collector.widgets.metadata,
     });
     if (this.options.output) writeNotebook(this.options.output, this.notebook);
   }

@@ -60,6 +60,7 @@ window.mdlabClient ??= (() => {
     const heads = [...element.tHead.rows[0].cells];
     heads.forEach((head, column) => {
       head.style.cursor = 'pointer';
+      head.title = 'sort the rows shown';
       head.onclick = () => {
         const down = head.getAttribute('aria-sort') === 'ascending';
         for (const h of heads) h.removeAttribute('aria-sort');
@@ -70,6 +71,7 @@ window.mdlabClient ??= (() => {
       };
     });
     const copy = place.querySelector('button');
+    const words = copy.textContent;
     copy.hidden = false;
     copy.onclick = async () => {
       const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -79,7 +81,7 @@ window.mdlabClient ??= (() => {
       await writeClipboard(lines.join('\n'));
       copy.textContent = 'Copied';
       setTimeout(() => {
-        copy.textContent = 'Copy as CSV';
+        copy.textContent = words;
       }, 1500);
     };
   }

@@ -83,7 +83,7 @@ test('a table: HTML with numbers to the right, aligned text, dataresource', asyn
   assert.match(html, /<th scope="col" class="n" style="text-align:right/);
   assert.match(html, /&#60;b&#62;/);
   assert.is(html.match(/<tr>/g)!.length, 51);
-  assert.match(html, /showing 50 of 12\u202f345 rows/);
+  assert.match(html, /showing 50 of 12\u202f345 rows <button hidden>Copy these 50 as CSV</);
   const lines = String(shown['text/plain']).split('\n');
   assert.is(lines.at(-1), 'showing 50 of 12\u202f345 rows');
   assert.is(lines[1], ' 0  n&0');

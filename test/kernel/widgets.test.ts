@@ -1,7 +1,11 @@
 // Widgets as a front end sees them: models opened by comms, changes both ways, clicks, and figures that follow.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { runNotebook } from '../../kernel/runner.js';
 import { Client, type Received } from './client.js';
+import { temporaryFolder } from './tools.js';
 
 type Json = Record<string, unknown>;
 type Model = { id: string; state: Json; metadata: Json };
@@ -237,6 +241,29 @@ test('values are typed by their controls', async () => {
   assert.match(JSON.stringify(reply.content), /toFixed/);
   assert.is(reply.content['status'], 'error');
 });
+
+test('a notebook run headless keeps its widgets, which a front end shows without a kernel', async () => {
+  const file = join(temporaryFolder(), 'widgets.ipynb');
+  const source = (text: string): object => ({ cell_type: 'code', metadata: {}, source: text, outputs: [] });
+  const cells = [
+    source(
+      "import { slider, toggle } from 'mdlab'; const a = slider({ label: 'a', min: 0, max: 9, step: 1 }); a",
+    ),
+    source("a.value = 4; const b = toggle('b'); display(b); b.close();"),
+  ];
+  writeFileSync(file, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }));
+  const { notebook } = await runNotebook(file);
+  const widgets = notebook.metadata['widgets'] as Record<string, { state: Record<string, Model & Json> }>;
+  const { state } = widgets['application/vnd.jupyter.widget-state+json']!;
+  const names = Object.values(state).map((m) => m['model_name']);
+  assert.equal(names.sort(), ['CheckboxStyleModel', 'IntSliderModel', 'LayoutModel', 'SliderStyleModel']);
+  const [out] = notebook.cells[0]!.outputs as unknown as { data: Json }[];
+  const kept = state[String((out!.data[viewType] as Json)['model_id'])]!;
+  assert.equal([kept.state['value'], String(kept.state['layout']) in refs(state)], [4, true]);
+});
+
+const refs = (state: Json): Json =>
+  Object.fromEntries(Object.keys(state).map((id) => [`IPY_MODEL_${id}`, true]));
 
 test('closing removes it from the page', async () => {
   const { model } = await shown("const gone = toggle('gone'); gone");
