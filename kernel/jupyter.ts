@@ -155,6 +155,8 @@ export function openJupyter(frontEnd: FrontEnd, options: OpenOptions): ChildProc
     // One Ctrl-C ends it, without a question.
     `--${app}.answer_yes=True`,
     '--MultiKernelManager.default_kernel_name=mdlab',
+    // The address is told at the highest level; thirty lines about extensions are not.
+    '--log-level=ERROR',
     ...((options.browser ?? display) ? [] : [`--${app}.open_browser=False`]),
     ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
   ];

@@ -10,6 +10,7 @@ const folder = join(root, 'build', 'tour');
 const withFrontEnd = !process.argv.includes('--no-ui');
 
 mkdirSync(folder, { recursive: true });
+console.log('\nrunning notebooks/tour.ipynb without Jupyter');
 const code = await run([
   join(root, 'notebooks', 'tour.ipynb'),
   '--output',
@@ -28,7 +29,7 @@ const say = (line: string): void => console.log(line);
 const frontEnd = findJupyter(root) ?? installJupyter(root, say);
 if (!frontEnd) process.exit(0);
 say(
-  `starting Jupyter ${frontEnd.kind === 'lab' ? 'Lab' : 'Notebook'} ${frontEnd.version}; end it with Ctrl-C`,
+  `\nstarting Jupyter ${frontEnd.kind === 'lab' ? 'Lab' : 'Notebook'} ${frontEnd.version}; end it with Ctrl-C`,
 );
 const child = openJupyter(frontEnd, {
   folder: join(root, 'notebooks'),

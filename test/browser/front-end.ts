@@ -36,6 +36,12 @@ export async function until<T>(
   }
 }
 
+/** The Chromium of this machine. */
+export async function launch(): Promise<Browser> {
+  const { chromium } = await import('playwright-core');
+  return chromium.launch({ executablePath: findChromium()!, args: [...chromiumArguments] });
+}
+
 /** A server with a home of its own, so that it trusts nothing yet, and a browser to look at it. */
 export class FrontEndUnderTest {
   /** What it serves; notebooks go here. */
@@ -78,8 +84,7 @@ export class FrontEndUnderTest {
         () => false,
       ),
     );
-    const { chromium } = await import('playwright-core');
-    this.browser = await chromium.launch({ executablePath: findChromium()!, args: [...chromiumArguments] });
+    this.browser = await launch();
   }
 
   /** Asks the server itself. Without a token where `token` is false. */
