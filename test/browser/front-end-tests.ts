@@ -84,8 +84,8 @@ function tourTests(server: FrontEndUnderTest): void {
     });
     assert.ok(seen.size > 3, `the line read ${[...seen].join(' | ')}`);
     assert.is(await page.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count(), 0);
-    assert.is((await page.page.locator('.jp-RenderedHTMLCommon .mdlab-view canvas').count()) > 0, true);
     await page.page.locator('.mdlab-view').last().scrollIntoViewIfNeeded();
+    await page.page.locator('.mdlab-view canvas').last().waitFor();
     await page.screenshot('ran');
   });
 
@@ -182,6 +182,43 @@ function editingTests(server: FrontEndUnderTest): void {
     assert.match(await tooltip.innerText(), /with/);
     await page.page.keyboard.press('Escape');
     await page.page.keyboard.press('Escape');
+  });
+
+  scenario('a question is answered where it is asked', async () => {
+    const cell = await page.begin("const name = await input('Your name? ');\nname.length + ' letters'");
+    const box = page.page.locator('.jp-Stdin-input');
+    await box.waitFor();
+    await page.screenshot('question');
+    assert.match(await page.output(cell), /Your name\?/);
+    await box.fill('Ada');
+    await box.press('Enter');
+    await page.done(cell);
+    assert.match(await page.output(cell), /3 letters/);
+  });
+
+  scenario('a slider, a list and a button drive a figure', async () => {
+    const cell = await page.run(`import { button, dropdown, figure, interact, line, slider } from 'mdlab';
+const shown = interact(({ slope, law }) => figure(line([0, 1, 2], [0, 1, 2].map((x) => slope * (law === 'square' ? x * x : x))), {
+  title: \`slope \${slope}, \${law}\`, width: 400, height: 260,
+}), { slope: slider({ min: 1, max: 9, step: 1, value: 3 }), law: dropdown(['line', 'square']) });
+let clicks = 0;
+button('count', () => { clicks++; })`);
+    const figure = cell.locator('.jp-OutputArea-output img');
+    const picture = (): Promise<string | null> => figure.getAttribute('src');
+    await cell.locator('.widget-slider .noUi-handle').waitFor();
+    await figure.scrollIntoViewIfNeeded();
+    const first = await picture();
+    await cell.locator('.widget-slider .noUi-handle').focus();
+    for (let i = 0; i < 3; i++) await page.page.keyboard.press('ArrowRight');
+    await until('a figure of the slope', async () => (await picture()) !== first);
+    assert.is(await page.output(await page.run('shown.values.slope')), '6');
+    const second = await picture();
+    await cell.locator('.widget-dropdown select').selectOption('square');
+    await until('a figure of the law', async () => (await picture()) !== second);
+    await cell.locator('button.widget-button').click();
+    await until('a click', async () => (await page.output(await page.run('clicks'))) === '1');
+    await figure.scrollIntoViewIfNeeded();
+    await page.screenshot('widgets');
   });
 
   scenario('an error shows its name, message and line', async () => {

@@ -189,10 +189,8 @@ export class NotebookPage {
   async write(code: string): Promise<Locator> {
     const before = await this.cells.count();
     await this.cells.last().locator('.jp-InputPrompt').click();
-    await this.page.keyboard.press('Escape');
-    await this.page.keyboard.press('b');
+    await this.press('notebook:insert-cell-below');
     await until('a new cell', async () => (await this.cells.count()) === before + 1);
-    await this.page.keyboard.press('Enter');
     const cell = this.cells.nth(before);
     await cell.locator('.cm-content').click();
     await this.page.keyboard.insertText(code);
