@@ -4,9 +4,8 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Notebook } from '../../kernel/notebook.js';
 import { root, skip } from '../tools.js';
-import { FrontEndUnderTest, type Kind, lacking, type NotebookPage, until } from './front-end.js';
+import { FrontEndUnderTest, figures, type Kind, lacking, type NotebookPage, until } from './front-end.js';
 
 /** Starts a simulation that would take hours; `frames` counts what came. */
 const longRun = `import { backbonePriors, beadsFromSequence, dataFile, langevin, loadModel, sequences, simulate, sum } from 'mdlab';
@@ -208,9 +207,14 @@ button('count', () => { clicks++; })`);
     await cell.locator('.widget-slider .noUi-handle').waitFor();
     await figure.scrollIntoViewIfNeeded();
     const first = await picture();
-    await cell.locator('.widget-slider .noUi-handle').focus();
-    for (let i = 0; i < 3; i++) await page.page.keyboard.press('ArrowRight');
+    const track = (await cell.locator('.widget-slider .noUi-base').boundingBox())!;
+    const handle = (await cell.locator('.widget-slider .noUi-handle').boundingBox())!;
+    await page.page.mouse.move(handle.x + handle.width / 2, handle.y + handle.height / 2);
+    await page.page.mouse.down();
+    await page.page.mouse.move(track.x + 0.625 * track.width, handle.y + handle.height / 2, { steps: 4 });
+    await page.page.mouse.up();
     await until('a figure of the slope', async () => (await picture()) !== first);
+    assert.is(await cell.locator('.widget-slider .widget-readout').innerText(), '6');
     assert.is(await page.output(await page.run('shown.values.slope')), '6');
     const second = await picture();
     await cell.locator('.widget-dropdown select').selectOption('square');
@@ -261,15 +265,6 @@ function scenarios(page: () => NotebookPage | undefined): (name: string, body: (
 /** How much longer things may take here than on a quiet machine: the load per processor. */
 function slowness(): number {
   return Math.max(1, loadavg()[0]! / availableParallelism());
-}
-
-/** Figures and views among the saved outputs. */
-function figures(file: string): number {
-  const { cells } = JSON.parse(readFileSync(file, 'utf8')) as Notebook;
-  return cells
-    .flatMap((c) => c.outputs ?? [])
-    .filter((o) => 'data' in o && (o.data?.['image/png'] || String(o.data?.['text/html']).includes('<img')))
-    .length;
 }
 
 function emptyNotebook(): string {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { homeIn, openJupyter, privateJupyter } from '../../kernel/jupyter.js';
 import { installKernelspec } from '../../kernel/kernelspec.js';
+import type { Notebook } from '../../kernel/notebook.js';
 import { chromiumArguments, findChromium } from '../../lib/plot/chromium.js';
 import { root } from '../tools.js';
 
@@ -34,6 +35,22 @@ export async function until<T>(
     if (Date.now() > end) throw new Error(`${what}: still ${String(seen)} after ${limit / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** Figures and views among the saved outputs. */
+export function figures(file: string): number {
+  const { cells } = JSON.parse(readFileSync(file, 'utf8')) as Notebook;
+  return cells
+    .flatMap((c) => c.outputs ?? [])
+    .filter((o) => 'data' in o && (o.data?.['image/png'] || String(o.data?.['text/html']).includes('<img')))
+    .length;
+}
+
+/** A folder of pictures for people to look at. */
+export function screenshots(): string {
+  const folder = join(root, 'build', 'screenshots');
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
 
 /** The Chromium of this machine. */
@@ -245,9 +262,7 @@ export class NotebookPage {
 
   /** For people to look at. */
   async screenshot(name: string): Promise<void> {
-    const folder = join(root, 'build', 'screenshots');
-    mkdirSync(folder, { recursive: true });
-    await this.page.screenshot({ path: join(folder, `${this.kind}-${name}.png`) });
+    await this.page.screenshot({ path: join(screenshots(), `${this.kind}-${name}.png`) });
   }
 
   close(): Promise<void> {
