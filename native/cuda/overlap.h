@@ -3,14 +3,26 @@
 // Device code, for kernels launched with Geometry::overlap.
 namespace mdlab {
 
-// Lets the kernel after this one start its blocks, and waits until all that the kernel before wrote
-// can be seen. To be called by every thread before it touches what other kernels write or reads
-// what they change, and so by every kernel of such a chain. Earlier architectures do neither.
-__device__ inline void awaitKernelBefore() {
+// Lets the kernel after this one start its blocks once all of this one's have called it.
+__device__ inline void letNextKernelStart() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+// Waits until all that the kernel before wrote can be seen. To be called by every thread before it
+// touches what other kernels write or reads what they change, and so by every kernel of such a
+// chain. Earlier architectures start no kernel early.
+__device__ inline void waitForKernelBefore() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
+}
+
+// Both, for kernels with nothing to do meanwhile.
+__device__ inline void awaitKernelBefore() {
+  letNextKernelStart();
+  waitForKernelBefore();
 }
 
 }  // namespace mdlab

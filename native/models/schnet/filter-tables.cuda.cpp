@@ -62,8 +62,7 @@ FilterTables::FilterTables(cuda::Device& device, const SchnetConfig& config,
 int FilterTables::channelsPerLane(std::size_t other) const {
   const std::size_t shared = device_.info().sharedPerBlock;
   for (const int perLane : {2, 1})
-    if (features_ % (32 * perLane) == 0 && sliceBytes(perLane) + perLane * other <= shared)
-      return perLane;
+    if (features_ % (32 * perLane) == 0 && sliceBytes(perLane) + other <= shared) return perLane;
   return 0;
 }
 

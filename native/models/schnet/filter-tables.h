@@ -35,7 +35,7 @@ class FilterTables {
   std::size_t sliceBytes(int perLane) const {
     return sizeof(float) * words() * 32 * perLane * rows();
   }
-  // Channels a lane owns: 2, or 1 where `perLane · other` bytes beside a slice leave no room for 2;
+  // Channels a lane owns: 2, or 1 where `other` bytes beside a slice leave no room for 2;
   // 0: no room at all.
   int channelsPerLane(std::size_t other) const;
   // Copies the tables cut for perLane, once.

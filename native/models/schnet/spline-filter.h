@@ -1,6 +1,7 @@
 #pragma once
 // Device code only: the tabulated filter of nn/spline-table.h, read from shared memory.
 #include "cuda/warp.h"
+#include "models/schnet/table.cuda.h"
 #include "nn/spline-grid.h"
 
 namespace mdlab {
@@ -11,10 +12,18 @@ struct SplineWeights {
   float b[4], d[4];
 };
 
-__device__ inline SplineWeights splineWeights(unsigned place) {
-  constexpr int up = 23 - splineFractionBits;
-  const float one = __uint_as_float(((place << up) & 0x7fffffu) | 0x3f800000u);  // 1 + u
-  const float u = one - 1.0f, v = 2.0f - one, uu = u * u, vv = v * v;
+// The fraction of a place as the last digits of 2^23 + n. `large`: 2^23 as bits; in a register the
+// compiler does not see through it saves an instruction.
+__device__ inline float splineFraction(unsigned place, unsigned large) {
+  return __uint_as_float((place & ((1u << splineFractionBits) - 1)) | large);
+}
+constexpr unsigned splineLarge = 0x4b000000u;
+constexpr float splineUnit = 1.0f / (1 << splineFractionBits), splineLargest = 8388608 * splineUnit;
+
+__device__ inline SplineWeights splineWeights(unsigned place, unsigned large = splineLarge) {
+  const float n = splineFraction(place, large);
+  const float u = fmaf(n, splineUnit, -splineLargest), v = fmaf(n, -splineUnit, splineLargest + 1);
+  const float uu = u * u, vv = v * v;
   SplineWeights w;
   w.b[0] = vv * v;
   w.b[1] = fmaf(uu, fmaf(3.0f, u, -6.0f), 4.0f);
@@ -45,35 +54,86 @@ __device__ inline Channels<N> combine(const float (&w)[4], const Channels<N> (&t
   return sum;
 }
 
-// The lane's filters as the kernels of table.cu read them: W, and dW/dt over slopeFactor.
+// A constant that the compiler has to keep in a register.
+__device__ inline unsigned opaque(unsigned constant, const TableSlices& slices) {
+  return constant + (static_cast<unsigned>(slices.rows) >> 31);
+}
+
+// The lane's filters as the kernels of table.cu read them: W, and dW/dt over slopeFactor. What all
+// lanes need of a pair is worked out by one of them and read from the warp's own shared memory.
 template <int N>
 class SplineFilter {
  public:
   static constexpr int channels = N, words = 1;  // of a channel in a row
-  __device__ SplineFilter(const float* table, const float* /*scales*/)
-      : lane_(table + laneOf() * N) {}
-  __device__ Channels<N> value(unsigned place) const {
+  struct Pair {
+    unsigned row;  // bytes from the lane's first
+    int atom;
+  };
+  __device__ SplineFilter(const float* table, float* area, const TableSlices& slices,
+                          int /*channel*/)
+      : lane_(reinterpret_cast<const char*>(table + laneOf() * N)),
+        eight_(reinterpret_cast<Eight*>(area)),
+        large_(opaque(splineLarge, slices)) {}
+  // Pair n of eight.
+  template <bool WithSlope>
+  __device__ void put(int n, unsigned place, int atom) const {
+    const SplineWeights w = splineWeights(place, large_);
+    eight_->value[n] = make_float4(w.b[0], w.b[1], w.b[2], w.b[3]);
+    if (WithSlope) eight_->slope[n] = make_float4(w.d[0], w.d[1], w.d[2], w.d[3]);
+    eight_->pair[n] = make_uint2((place >> splineFractionBits) * (128 * N), atom);
+  }
+  __device__ Pair pair(int n) const {
+    const uint2 p = eight_->pair[n];
+    return {p.x, static_cast<int>(p.y)};
+  }
+  __device__ Channels<N> value(int n, const Pair& pair) const {
     Channels<N> tap[4];
-    splineTaps<N>(lane_, place, tap);
-    return combine(splineWeights(place).b, tap);
+    load(pair, tap);
+    return weighed(eight_->value[n], tap);
   }
   template <bool WithValue>
-  __device__ void read(unsigned place, Channels<N>& value, Channels<N>& slope) const {
+  __device__ void read(int n, const Pair& pair, Channels<N>& value, Channels<N>& slope) const {
     Channels<N> tap[4];
-    splineTaps<N>(lane_, place, tap);
-    const SplineWeights w = splineWeights(place);
-    slope = combine(w.d, tap);
-    if constexpr (WithValue) value = combine(w.b, tap);
+    load(pair, tap);
+    slope = weighed(eight_->slope[n], tap);
+    if constexpr (WithValue) value = weighed(eight_->value[n], tap);
   }
 
  private:
-  const float* lane_;
+  struct Eight {
+    float4 value[8];
+    uint2 pair[8];
+    float4 slope[8];
+  };
+  __device__ void load(const Pair& pair, Channels<N> (&tap)[4]) const {
+    const float* row = reinterpret_cast<const float*>(lane_ + pair.row);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) tap[k] = mdlab::load<N>(row + k * 32 * N);
+  }
+  static __device__ Channels<N> weighed(const float4& w, const Channels<N> (&tap)[4]) {
+    const float of[4] = {w.x, w.y, w.z, w.w};
+    return combine(of, tap);
+  }
+
+  const char* lane_;
+  Eight* eight_;
+  unsigned large_;
 };
 
-// Copies a slice of the table into shared memory; all threads of the block call it.
-__device__ inline void copyTable(float* to, const float* from, int floats) {
+// Starts to copy a slice of the table into shared memory; all threads of the block call it. What a
+// thread has copied is there after awaitTable().
+__device__ inline void startTable(float* to, const float* from, int floats) {
   for (int k = threadIdx.x * 4; k < floats; k += blockDim.x * 4)
-    *reinterpret_cast<float4*>(to + k) = *reinterpret_cast<const float4*>(from + k);
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                     static_cast<unsigned>(__cvta_generic_to_shared(to + k))),
+                 "l"(from + k)
+                 : "memory");
+}
+__device__ inline void awaitTable() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+
+__device__ inline void copyTable(float* to, const float* from, int floats) {
+  startTable(to, from, floats);
+  awaitTable();
 }
 
 // The place of a distance on the grid; a distance that is not a number has one, so that its force

@@ -1,3 +1,4 @@
+#include "cuda/overlap.h"
 #include "cuda/warp.h"
 #include "models/schnet/packed-filter.h"
 #include "models/schnet/spline-filter.h"
@@ -6,13 +7,17 @@
 // The table pipeline over a neighbour list of directed pairs: any size, box and image. A block
 // keeps its slice of the channels of one filter table in shared memory; a warp owns an atom's row
 // (or a fixed part of it), a lane owns N channels, and sums run in the order of the list in
-// registers, so two runs give the same bits.
+// registers, so two runs give the same bits. What a pair's weights are is worked out by one lane
+// for all; the table is copied while the kernel before drains.
 //
-// What bounds it, per directed pair and 64 channels: 4 coefficients of 256 bytes and y_j of 256
-// bytes through the load unit at 128 bytes a cycle, so 10 cycles of a multiprocessor forward and 12
-// in reverse. Measured on one H200, 64 systems of 269 atoms: 18 and 30, the rest probably
-// instructions (a pair's weights serve two channels a lane) and the features' way from the L2
-// cache (inferred, not profiled).
+// What bounds it, per directed pair and 64 channels, in cycles of a multiprocessor: the load unit
+// moves 128 bytes a cycle, 4 coefficients of 256 bytes (16-bit tables: 512 bytes in all), y_j (and
+// g_j) of 256 bytes, and the pair's own words; instructions leave at 4 a cycle.
+//   float32: loads 12 forward, 15 in reverse; instructions 7 and 14
+//   16 bits: loads 7 and 10; instructions 9 and 14
+// Measured on one H200, 64 systems of 269 atoms: 17 and 23 cycles; 16 bits 15 and 23. Two thirds of
+// the bound, the rest probably waiting for features from the L2 cache (inferred, not profiled).
+// One system: 9.2 and 16.5 microseconds a kernel.
 namespace mdlab {
 namespace {
 
@@ -28,34 +33,67 @@ __device__ Row rowOf(const TableRows& rows, int i, int part) {
   return {i, firstSlot(rows, i), (rows.count[i] + 7) / 8, part};
 }
 
-struct Eight {
-  unsigned place[8];
-  int atom[8];
+// The pairs of a warp's part of a row, eight at a time: each lane of eight reads one, ahead of the
+// eight before it.
+struct EightByEight {
+  const TableRows& rows;
+  const Row& row;
+  int parts;
+  unsigned place;
+  int atom;
+  __device__ EightByEight(const TableRows& all, const Row& of, int together)
+      : rows(all), row(of), parts(together), place(0), atom(0) {
+    read(row.part);
+  }
+  // Lays chunk k out for the warp.
+  template <bool WithSlopes, class Filter>
+  __device__ void put(const Filter& filter, int k) {
+    __syncwarp();
+    if (laneOf() < 8) filter.template put<WithSlopes>(laneOf(), place, atom);
+    read(k + parts);
+    __syncwarp();
+  }
+
+ private:
+  __device__ void read(int k) {
+    if (k >= row.chunks) return;
+    const long long slot = row.slot + 8 * k + laneOf() % 8;
+    place = rows.place[slot];
+    atom = rows.atom[slot];
+  }
 };
 
-__device__ Eight eightAt(const TableRows& rows, long long slot) {
-  const uint4* p = reinterpret_cast<const uint4*>(rows.place + slot);
-  const int4* a = reinterpret_cast<const int4*>(rows.atom + slot);
-  const uint4 p0 = p[0], p1 = p[1];
-  const int4 a0 = a[0], a1 = a[1];
-  return {{p0.x, p0.y, p0.z, p0.w, p1.x, p1.y, p1.z, p1.w},
-          {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w}};
-}
+// Features of an atom, at the lane's channels: one instruction of address.
+struct Features {
+  const char* first;
+  unsigned stride;  // bytes
+  __device__ Features(const float* features, const TableSlices& slices, int channel)
+      : first(reinterpret_cast<const char*>(features + channel)),
+        stride(slices.features * sizeof(float)) {}
+  template <int N>
+  __device__ Channels<N> of(int atom) const {
+    return load<N>(reinterpret_cast<const float*>(
+        first + static_cast<unsigned long long>(static_cast<unsigned>(atom)) * stride));
+  }
+};
 
-// Adds up the parts of a row in order and writes it. Called by all threads of the block.
+// Adds up the parts of a row in order and writes it. `area`: the warp's own, `stride` floats from
+// one warp to the next. Called by all threads of the block.
 template <int N>
-__device__ void writeRow(float* shared, const Channels<N>& sum, int parts, bool there, float* to) {
+__device__ void writeRow(float* area, int stride, const Channels<N>& sum, int parts, bool there,
+                         float* to) {
   if (parts == 1) {
     if (there) store(to, sum);
     return;
   }
-  float* mine = shared + warpOf() * 32 * N + laneOf() * N;
+  float* mine = area + laneOf() * N;
+  __syncwarp();
   store(mine, sum);
   __syncthreads();
   if (there && warpOf() % parts == 0) {
     Channels<N> total = sum;
     for (int p = 1; p < parts; ++p) {
-      const Channels<N> other = load<N>(mine + p * 32 * N);
+      const Channels<N> other = load<N>(mine + p * stride);
 #pragma unroll
       for (int c = 0; c < N; ++c) total.c[c] += other.c[c];
     }
@@ -121,78 +159,103 @@ __global__ void __launch_bounds__(1024) tableForward(TableMessage a) {
   float* table = reinterpret_cast<float*>(sharedMemory);
   const int slice = blockIdx.x % a.slices.slices;
   const int tableFloats = a.slices.rows * 32 * N * Filter::words;
+  letNextKernelStart();
   copyTable(table, a.slices.table + static_cast<long long>(slice) * tableFloats, tableFloats);
+  waitForKernelBefore();
   __syncthreads();
   const int channel = slice * 32 * N + laneOf() * N, perBlock = blockDim.x / 32 / a.parts;
-  const Filter filter(table, a.slices.scales + 4 * channel);
+  constexpr int areaFloats = tableForwardArea / sizeof(float);
+  float* area = table + tableFloats + warpOf() * areaFloats;
+  const Filter filter(table, area, a.slices, channel);
+  const Features from(a.from, a.slices, channel);
   const int step = gridDim.x / a.slices.slices * perBlock;
   for (int i0 = blockIdx.x / a.slices.slices * perBlock; i0 < a.rows.atoms; i0 += step) {
     const int i = i0 + warpOf() / a.parts;
     const Row row = rowOf(a.rows, i, warpOf() % a.parts);
     Channels<N> sum{};
+    EightByEight pairs(a.rows, row, a.parts);
     for (int k = row.part; k < row.chunks; k += a.parts) {
-      const Eight e = eightAt(a.rows, row.slot + 8 * k);
+      pairs.put<false>(filter, k);
+      typename Filter::Pair pair[8];
       Channels<N> y[8];
 #pragma unroll
-      for (int n = 0; n < 8; ++n)
-        y[n] = load<N>(a.from + static_cast<long long>(e.atom[n]) * a.slices.features + channel);
+      for (int n = 0; n < 8; ++n) {
+        pair[n] = filter.pair(n);
+        y[n] = from.of<N>(pair[n].atom);
+      }
 #pragma unroll
       for (int n = 0; n < 8; ++n) {
-        const Channels<N> w = filter.value(e.place[n]);
+        const Channels<N> w = filter.value(n, pair[n]);
 #pragma unroll
         for (int c = 0; c < N; ++c) sum.c[c] = fmaf(w.c[c], y[n].c[c], sum.c[c]);
       }
     }
-    writeRow(table + tableFloats, sum, a.parts, i < a.rows.atoms,
+    writeRow(area, areaFloats, sum, a.parts, i < a.rows.atoms,
              a.to + static_cast<long long>(i) * a.slices.features + channel);
   }
 }
 
 template <class Filter, bool WithY>
 __global__ void __launch_bounds__(768) tableReverse(TableReverse a) {
-  constexpr int N = Filter::channels;
+  // Pairs whose features are loaded at once: as many as registers allow.
+  constexpr int N = Filter::channels, ahead = WithY && N * Filter::words > 2 ? 1 : 4;
   extern __shared__ float4 sharedMemory[];
   float* table = reinterpret_cast<float*>(sharedMemory);
   const int slice = blockIdx.x % a.slices.slices;
   const int tableFloats = a.slices.rows * 32 * N * Filter::words;
+  letNextKernelStart();
   copyTable(table, a.slices.table + static_cast<long long>(slice) * tableFloats, tableFloats);
+  waitForKernelBefore();
   __syncthreads();
   float* slopes = a.slope + slice * a.slotCount;
   const int channel = slice * 32 * N + laneOf() * N, perBlock = blockDim.x / 32 / a.parts;
-  const Filter filter(table, a.slices.scales + 4 * channel);
+  constexpr int areaFloats = tableReverseArea / sizeof(float);
+  float* area = table + tableFloats + warpOf() * areaFloats;
+  const Filter filter(table, area, a.slices, channel);
+  const Features y(a.y, a.slices, channel), g(a.g, a.slices, channel);
   const int step = gridDim.x / a.slices.slices * perBlock;
   for (int i0 = blockIdx.x / a.slices.slices * perBlock; i0 < a.rows.atoms; i0 += step) {
     const int i = i0 + warpOf() / a.parts;
     const Row row = rowOf(a.rows, i, warpOf() % a.parts);
-    const long long own = static_cast<long long>(row.i) * a.slices.features + channel;
-    const Channels<N> yi = load<N>(a.y + own), gi = load<N>(a.g + own);
+    const Channels<N> yi = y.of<N>(row.i), gi = g.of<N>(row.i);
     Channels<N> sum{};
+    EightByEight pairs(a.rows, row, a.parts);
     for (int k = row.part; k < row.chunks; k += a.parts) {
-      const Eight e = eightAt(a.rows, row.slot + 8 * k);
+      pairs.put<true>(filter, k);
+      float* to = slopes + row.slot + 8 * k + laneOf() / 4;
+      const float before = a.add && laneOf() % 4 == 0 ? *to : 0.0f;
       float part[8];
+      Channels<N> yj[ahead], gj[ahead];
 #pragma unroll
       for (int n = 0; n < 8; ++n) {
-        const long long j = static_cast<long long>(e.atom[n]) * a.slices.features + channel;
-        const Channels<N> yj = load<N>(a.y + j), gj = load<N>(a.g + j);
+        if (n % ahead == 0) {
+#pragma unroll
+          for (int m = 0; m < ahead; ++m) {
+            const int atom = filter.pair(n + m).atom;
+            yj[m] = y.of<N>(atom);
+            gj[m] = g.of<N>(atom);
+          }
+          // Keeps the compiler from loading each where it is used.
+          if (ahead > 1) __syncwarp();
+        }
+        const typename Filter::Pair pair = filter.pair(n);
         Channels<N> value, slope;
-        filter.template read<WithY>(e.place[n], value, slope);
+        filter.template read<WithY>(n, pair, value, slope);
         part[n] = 0;
 #pragma unroll
         for (int c = 0; c < N; ++c)
-          part[n] = fmaf(slope.c[c], fmaf(yj.c[c], gi.c[c], yi.c[c] * gj.c[c]), part[n]);
+          part[n] = fmaf(slope.c[c],
+                         fmaf(yj[n % ahead].c[c], gi.c[c], yi.c[c] * gj[n % ahead].c[c]), part[n]);
         if constexpr (WithY) {
 #pragma unroll
-          for (int c = 0; c < N; ++c) sum.c[c] = fmaf(value.c[c], gj.c[c], sum.c[c]);
+          for (int c = 0; c < N; ++c) sum.c[c] = fmaf(value.c[c], gj[n % ahead].c[c], sum.c[c]);
         }
       }
       const float total = warpSums(part);
-      if (laneOf() % 4 == 0) {
-        float* to = slopes + row.slot + 8 * k + laneOf() / 4;
-        *to = a.add ? *to + total : total;
-      }
+      if (laneOf() % 4 == 0) *to = before + total;
     }
     if constexpr (WithY)
-      writeRow(table + tableFloats, sum, a.parts, i < a.rows.atoms,
+      writeRow(area, areaFloats, sum, a.parts, i < a.rows.atoms,
                a.to + static_cast<long long>(i) * a.slices.features + channel);
   }
 }

@@ -34,7 +34,7 @@ const cuda::ListedKernels listed1(file, kernelNames(filterName(false, 1))),
 class ListTable final : public InteractionOnDevice {
  public:
   explicit ListTable(FilterTables& tables)
-      : tables_(tables), perLane_(tables.channelsPerLane(mostWarps * 32 * sizeof(float))) {
+      : tables_(tables), perLane_(tables.channelsPerLane(mostWarps * tableForwardArea)) {
     if (perLane_ == 0)
       throw Error("EUNSUPPORTED", "schnet: a filter table of " +
                                       std::to_string(tables.grid().intervals) +
@@ -67,8 +67,9 @@ class ListTable final : public InteractionOnDevice {
       slope_.reset(stream, slots_ * tables_.slices(perLane_));
       rowVirial_.reset(stream, 6 * std::size_t(batch.atoms));
     }
-    forwardLaunch_ = launchFor(forward_.function, mostWarps, batch.atoms);
-    reverseLaunch_ = launchFor(reverse_[1].function, mostReverseWarps, batch.atoms);
+    forwardLaunch_ = launchFor(forward_.function, mostWarps, tableForwardArea, batch.atoms);
+    reverseLaunch_ =
+        launchFor(reverse_[1].function, mostReverseWarps, tableReverseArea, batch.atoms);
   }
 
   void begin(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView* list) override {
@@ -117,10 +118,10 @@ class ListTable final : public InteractionOnDevice {
 
   // Blocks that are all on the device at once, the same number for every slice; where there are
   // fewer rows than warps, several warps share a row.
-  Launch launchFor(cuda::FunctionHandle* function, int warps, int atoms) const {
+  Launch launchFor(cuda::FunctionHandle* function, int warps, int area, int atoms) const {
     const int slices = tables_.slices(perLane_);
     Launch l;
-    l.geometry.sharedBytes = tables_.sliceBytes(perLane_) + sizeof(float) * warps * 32 * perLane_;
+    l.geometry.sharedBytes = tables_.sliceBytes(perLane_) + std::size_t(warps) * area;
     const int resident =
         tables_.device().info().multiprocessors *
         std::max(1, cuda::activeBlocks(function, 32 * warps, l.geometry.sharedBytes));
@@ -129,6 +130,7 @@ class ListTable final : public InteractionOnDevice {
     l.parts = std::clamp(warps / rows, 1, 8);
     l.geometry.block = {static_cast<unsigned>(32 * (warps / l.parts) * l.parts)};
     l.geometry.grid = {static_cast<unsigned>(groups * slices)};
+    l.geometry.overlap = true;  // the table is copied while the kernel before drains
     return l;
   }
 

@@ -37,6 +37,9 @@ struct TableSlices {
   int features;  // stride of the features
 };
 
+// Bytes of shared memory that a warp of the two kernels has for itself.
+constexpr int tableForwardArea = 256, tableReverseArea = 320;
+
 struct TableBegin {
   DeviceBatch batch;
   DeviceListView list;
