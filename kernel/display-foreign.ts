@@ -30,23 +30,30 @@ function imageBundle(bytes: Uint8Array): MimeBundle | undefined {
 
 /** An element of any document (happy-dom, jsdom, linkedom): Observable Plot's charts are such. */
 async function elementBundle(html: string): Promise<MimeBundle> {
-  const words = html
-    .replace(/<(style|script)\b[\s\S]*?<\/\1\s*>/gi, '')
-    .replace(/<[^>]*>/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim();
-  const text = words.length > 200 ? `${words.slice(0, 200)}…` : words;
-  if (!/^\s*<svg\b/i.test(html)) return { 'text/html': html, 'text/plain': text || 'an HTML element' };
+  if (!/^\s*<svg\b/i.test(html)) {
+    const words = wordsOf(html);
+    const text = words.length > 200 ? `${words.slice(0, 200)}…` : words;
+    return { 'text/html': html, 'text/plain': text || 'an HTML element' };
+  }
   const svg = /^\s*<svg\b[^>]*\bxmlns=/i.test(html)
     ? html
     : html.replace(/<svg\b/i, '<svg xmlns="http://www.w3.org/2000/svg"');
-  const shown = { 'image/svg+xml': svg, 'text/plain': text || 'an SVG picture' };
+  const title = wordsOf(/<title>([\s\S]*?)<\/title>/i.exec(html)?.[1] ?? '');
+  const shown = { 'image/svg+xml': svg, 'text/plain': title || 'an SVG picture' };
   try {
     // Untrusted notebooks show no SVG.
     return { ...shown, 'image/png': (await rasterize(svg, 2)).toString('base64') };
   } catch {
     return shown; // A browser may still draw what resvg does not understand.
   }
+}
+
+function wordsOf(html: string): string {
+  return html
+    .replace(/<(style|script)\b[\s\S]*?<\/\1\s*>/gi, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
 
 function vegaBundle(spec: unknown): MimeBundle | undefined {

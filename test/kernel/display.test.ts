@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { bundle, progressBundle } from '../../kernel/display.js';
 import { metadataOf } from '../../kernel/display-metadata.js';
 import { MdlabError } from '../../lib/errors.js';
-import { figure, line, view } from '../../lib/plot/index.js';
+import { figure, heatmap, line, view } from '../../lib/plot/index.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
 import { table } from '../../lib/tables/index.js';
 
@@ -42,6 +42,19 @@ test('interactive figures and views carry a picture, and their library once', as
   const v = (await bundle(view(pair))) as Bundle;
   assert.match(v['text/html']!, /mdlabClient\.add\("3dmol"/);
   assert.is(v['text/plain'], 'pair: 2 particles');
+});
+
+test('an interactive heatmap brings the small plotly, what needs WebGL the whole one', async () => {
+  const map = figure(
+    heatmap([
+      [1, 2],
+      [3, 4],
+    ]),
+  );
+  assert.is(map.library, 'plotly-cartesian');
+  assert.is(figure({ type: 'scattergl', x: [0], y: [0] }).library, 'plotly');
+  const html = ((await bundle(map.interactive())) as Bundle)['text/html']!;
+  assert.ok(html.includes('mdlabClient.add("plotly-cartesian"') && html.length < 8e5, `${html.length} bytes`);
 });
 
 test('ten figures and one viewer stay under 5 MB', async () => {
