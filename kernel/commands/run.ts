@@ -37,7 +37,10 @@ export async function run(args: string[]): Promise<number> {
   if (values.help) return print(help);
   const file = positionals[0];
   if (!file || positionals.length > 1)
-    throw new MdlabError('EINVALID', `mdlab run: takes one notebook, received ${positionals.length}`);
+    throw new MdlabError(
+      'EINVALID',
+      `mdlab run: takes one notebook, received ${positionals.length}${file ? '; the output goes behind -o' : ''}`,
+    );
   const stem = file.replace(/\.ipynb$/, '');
   const output = values.output ?? (values.html === undefined ? `${stem}.out.ipynb` : undefined);
   const html = values.html === '' ? `${(values.output ?? file).replace(/\.ipynb$/, '')}.html` : values.html;
