@@ -36,6 +36,7 @@ const unneeded: Record<string, RegExp> = {
   arquero: /^(perf|dev|dist\/arquero)/,
   'cmake-ts': /^(?!package\.json|LICENSE|build\/loader|build\/lib\.|build\/(libc|utils))/,
   'happy-dom': /^(src|.*\.d\.ts$)/,
+  katex: /^(?!package\.json|LICENSE|dist\/katex\.mjs)/,
   'playwright-core': /^(lib\/vite|types|bin)/,
   'plotly.js-dist': /^src/,
   typescript:

@@ -4,12 +4,12 @@
  * turn molecules.
  */
 import { createHash } from 'node:crypto';
-import { marked } from 'marked';
 import { escapeHtml } from '../lib/plot/page.js';
 import { highlight } from './highlight.js';
 import { pageCss } from './html-style.js';
+import { formula, markdownToHtml } from './markdown.js';
 import type { CellOutput, Notebook, NotebookCell } from './notebook.js';
-import { type Pictures, sanitized } from './sanitize.js';
+import type { Pictures } from './sanitize.js';
 import type { MimeBundle } from './wire.js';
 
 export interface HtmlOptions {
@@ -25,7 +25,7 @@ export function notebookToHtml(notebook: Notebook, options: HtmlOptions = {}): s
   const title = options.title ?? firstHeading(notebook) ?? 'Notebook';
   // Made from the whole contents, it cannot stand in them: a script that Markdown smuggles in does not have it.
   const nonce = createHash('sha256').update(JSON.stringify(notebook)).digest('base64url').slice(0, 24);
-  const page = new Page({ ...options, nonce: options.scripts === false ? undefined : nonce });
+  const page = new Page(options, nonce);
   const cells = notebook.cells.map((cell) => page.cell(cell)).join('\n');
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -47,10 +47,18 @@ function firstHeading(notebook: Notebook): string | undefined {
 }
 
 class Page {
-  constructor(private readonly options: HtmlOptions & { nonce?: string }) {}
+  /** @param key a text that the notebook cannot hold */
+  constructor(
+    private readonly options: HtmlOptions,
+    private readonly key: string,
+  ) {}
+
+  private get nonce(): string | undefined {
+    return this.options.scripts === false ? undefined : this.key;
+  }
 
   get policy(): string {
-    const { nonce } = this.options;
+    const { nonce } = this;
     const scripts = nonce
       ? `script-src 'nonce-${nonce}' 'unsafe-eval'; worker-src blob:;`
       : "script-src 'none';";
@@ -70,8 +78,7 @@ class Page {
   }
 
   private markdown(source: string, attached?: Pictures['attached']): string {
-    const html = marked.parse(source, { async: false, gfm: true });
-    return sanitized(html, { folder: this.options.folder, attached });
+    return markdownToHtml(source, this.key, { folder: this.options.folder, attached });
   }
 
   private output(output: CellOutput): string {
@@ -102,7 +109,7 @@ class Page {
       }
     }
     if ('text/markdown' in data) return `<div class="text">${this.markdown(text('text/markdown'))}</div>`;
-    if ('text/latex' in data) return `<pre>${escapeHtml(text('text/latex'))}</pre>`;
+    if ('text/latex' in data) return `<p>${formula(withoutDollars(text('text/latex')), true)}</p>`;
     if ('application/json' in data)
       return `<pre>${escapeHtml(JSON.stringify(data['application/json'], null, 2))}</pre>`;
     if ('text/plain' in data) return `<pre>${escapeHtml(plainText(text('text/plain')))}</pre>`;
@@ -111,11 +118,13 @@ class Page {
 
   /** An output's own HTML: its scripts get what lets them run. */
   private html(html: string): string {
-    const { nonce } = this.options;
+    const { nonce } = this;
     if (nonce) return html.replace(/<script\b/gi, `<script nonce="${nonce}"`);
     return html.replace(/<script\b[\s\S]*?(<\/script\s*>|$)/gi, '');
   }
 }
+
+const withoutDollars = (tex: string): string => tex.trim().replace(/^\$+|\$+$/g, '');
 
 /** Pictures attached to a Markdown cell, as data: URIs. */
 function attachedTo(cell: NotebookCell): Map<string, string> {

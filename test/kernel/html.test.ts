@@ -166,6 +166,22 @@ test('headings can be linked to, task lists and tables stay', () => {
   assert.match(html, /<th align="right">a<\/th>/);
 });
 
+test('formulas are MathML, and dollars that are none stay', () => {
+  const html = page(
+    text('Energy $E = \\frac{1}{2} m v^2$ costs $5, or $6.\n\n$$\n\\int_0^1 x\\,dx\n$$\n\n`$code$` \\$a\\$'),
+    code('x', shown({ 'text/latex': '$\\alpha_i$', 'text/plain': 'a' })),
+    text('$\\frac{$ and <script>$</script>$ <math><mi onclick="x()">q</mi></math>'),
+  );
+  assert.is([...html.matchAll(/<math\b/g)].length, 3);
+  assert.match(html, /<mfrac><mn>1<\/mn><mn>2<\/mn><\/mfrac>/);
+  assert.match(html, /<math [^>]*display="block"[\s\S]*<mo>∫<\/mo>/);
+  assert.match(html, /<msub><mi>α<\/mi><mi>i<\/mi><\/msub>/);
+  assert.match(html, /costs \$5, or \$6\./);
+  assert.match(html, /<code>\$code\$<\/code> \$a\$/);
+  assert.match(html, /class="katex-error"[^>]*>\\frac\{</);
+  assert.not.match(html, /<script|onclick/);
+});
+
 test('mdlab export writes the page of a notebook as it is', () => {
   const folder = temporaryFolder();
   const file = join(folder, 'a.ipynb');
