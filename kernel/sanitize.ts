@@ -24,7 +24,7 @@ const dropped = new Set(
   ),
 );
 const attributes = new Set(
-  'align alt class colspan datetime dir disabled height href id lang open reversed rowspan scope span src start title valign value width'.split(
+  'align alt checked class colspan datetime dir disabled height href id lang open reversed rowspan scope span src start title valign value width'.split(
     ' ',
   ),
 );
