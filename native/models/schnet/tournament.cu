@@ -11,31 +11,70 @@
 // load unit, which moves 128 bytes a cycle: 8 for four coefficients of 256 bytes, 2 for each four
 // weights (16 bytes for all lanes), 1 for the place, in reverse 2 for shuffles; and instructions,
 // of which it issues 4 a cycle. Measured on one H200, 64 systems of 269 atoms of which 57 % of the
-// pairs lie within the cutoff (profiled with ncu): forward 13.5 cycles, the load unit busy 80 % of
-// them and 31 instructions a pair; reverse 26, busy 69 %, 67 instructions, of which half serve the
-// column of nine pairs (weights, sums over the lanes, sums of the member met); reverse without the
-// features' gradient 19, busy 74 %, 48 instructions.
+// pairs lie within the cutoff (counters of ncu): forward 13.5 cycles, 0.143 ms, the load unit busy
+// 80 % of them and 31 instructions a pair; reverse 26, 0.27 ms, busy 69 %, 67 instructions, of
+// which half serve the column of nine pairs (weights, sums over the lanes, sums of the member met);
+// reverse without the features' gradient 19, 0.21 ms, busy 74 %, 48 instructions. Both at once, so
+// that less of one for more of the other gains nothing: weights worked out by every lane leave the
+// load unit busy 56 % and forward at 0.168 ms, sums over the lanes by tensor cores reverse at 0.28.
+// Begin takes 0.021 ms and finish 0.042.
 namespace mdlab {
 namespace {
 constexpr int M = Tournament::members;
 }
 
-// A block per tile, a thread per pair.
+namespace {
+// Where distances lie on a grid, as splinePlace() gives it but for roundings of 1e-14: roots and
+// quotients start from single precision and take one step of Newton's, far fewer instructions.
+class Ruler {
+ public:
+  __device__ explicit Ruler(const SplineGrid& g)
+      : lower_(g.lower),
+        upper_(g.upper),
+        perLength_(1 / (g.upper - g.lower)),
+        stretch_(g.stretch),
+        scale_(g.intervals * (1 + g.stretch) * (1 << splineFractionBits)),
+        most_(static_cast<double>(g.intervals) * (1 << splineFractionBits) - 1) {}
+  __device__ unsigned place(double dx, double dy, double dz) const {
+    const double rr = dx * dx + dy * dy + dz * dz;
+    if (rr >= 1.01 * upper_ * upper_) return splineNowhere;
+    double r = rr;  // 0, or not a number
+    if (rr > 1e-30) {
+      const double guess = rsqrtf(static_cast<float>(rr));
+      r *= guess * (1.5 - 0.5 * rr * guess * guess);
+    }
+    if (r >= upper_ || (lower_ > 0 && r <= lower_)) return splineNowhere;
+    const double x = (r - lower_) * perLength_, d = 1 + stretch_ * x;
+    const double guess = __frcp_rn(static_cast<float>(d));
+    const double t = scale_ * x * guess * (2 - d * guess);
+    return static_cast<unsigned>(t < most_ ? (t > 0 ? t : 0) : most_);
+  }
+
+ private:
+  double lower_, upper_, perLength_, stretch_, scale_, most_;
+};
+}  // namespace
+
+// A block per team, a thread per pair of members.
 __global__ void __launch_bounds__(Tournament::tile) tournamentBegin(TournamentBegin a) {
   const int teams = a.places.tournament.teams, rounds = a.places.tournament.rounds();
-  const int round = blockIdx.x % rounds, team = blockIdx.x / rounds % teams;
-  const int system = blockIdx.x / (rounds * teams);
+  const int team = blockIdx.x % teams, system = blockIdx.x / teams;
   const int first = a.batch.offsets[system], atoms = a.batch.offsets[system + 1] - first;
-  const int r = threadIdx.x % M, c = threadIdx.x / M;
-  const int i = team + teams * r, j = (team + round) % teams + teams * c;
-  unsigned place = splineNowhere;
-  if (i < atoms && j < atoms && (round > 0 || r < c)) {
-    const double *xi = a.batch.positions + 3ll * (first + i),
-                 *xj = a.batch.positions + 3ll * (first + j);
-    const double dx = xj[0] - xi[0], dy = xj[1] - xi[1], dz = xj[2] - xi[2];
-    place = splinePlace(a.grid, sqrt(dx * dx + dy * dy + dz * dz));
+  const int r = threadIdx.x % M, c = threadIdx.x / M, i = team + teams * r;
+  const double* x = a.batch.positions + 3ll * first;
+  double xi = 0, yi = 0, zi = 0;
+  if (i < atoms) {
+    xi = x[3 * i];
+    yi = x[3 * i + 1];
+    zi = x[3 * i + 2];
   }
-  a.places.place[static_cast<long long>(blockIdx.x) * Tournament::tile + threadIdx.x] = place;
+  const Ruler ruler(a.grid);
+  unsigned* to = a.places.place + a.places.tileOf(system, team, 0) + threadIdx.x;
+  for (int round = 0; round < rounds; ++round, to += Tournament::tile) {
+    const int j = (team + round) % teams + teams * c;
+    const bool pair = i < atoms && j < atoms && (round > 0 || r < c);
+    *to = pair ? ruler.place(x[3 * j] - xi, x[3 * j + 1] - yi, x[3 * j + 2] - zi) : splineNowhere;
+  }
 }
 
 template <int N, int W>
@@ -251,24 +290,31 @@ __global__ void __launch_bounds__(32 * W, 1) tournamentReverse(TournamentReverse
 }
 
 // A block per team, for each of its members a thread per two teams met: the slopes of its pairs
-// along their directions. A pair's share in float (differences and sums in double).
-__global__ void __launch_bounds__(Tournament::finishThreads) tournamentFinish(TournamentFinish a) {
-  constexpr int parts = Tournament::finishThreads / M;
-  __shared__ double shares[9][Tournament::finishThreads], x[3 * M * Tournament::mostWarps];
+// along their directions. Differences of positions are of double precision (a sum of two floats),
+// a pair's share is a float, and six pairs' shares are added in double.
+__global__ void __launch_bounds__(Tournament::finishThreads, 5)
+    tournamentFinish(TournamentFinish a) {
+  constexpr int parts = Tournament::finishThreads / M, U = 6;
+  __shared__ double shares[9][Tournament::finishThreads];
+  __shared__ float4 x[M * Tournament::mostWarps];
+  __shared__ float4 rest[M * Tournament::mostWarps];
   const int teams = a.places.tournament.teams, rounds = a.places.tournament.rounds();
   const int team = blockIdx.x % teams, system = blockIdx.x / teams;
   const int first = a.batch.offsets[system], atoms = a.batch.offsets[system + 1] - first;
   const int member = threadIdx.x % M, part = threadIdx.x / M, i = team + teams * member;
   const int sums = a.rowVirial ? 9 : 3;
-  for (int k = threadIdx.x; k < 3 * atoms; k += Tournament::finishThreads)
-    x[k] = a.batch.positions[3ll * first + k];
+  for (int k = threadIdx.x; k < atoms; k += Tournament::finishThreads) {
+    const double* from = a.batch.positions + 3ll * (first + k);
+    const float4 near = make_float4(from[0], from[1], from[2], 0);
+    x[k] = near;
+    rest[k] = make_float4(from[0] - near.x, from[1] - near.y, from[2] - near.z, 0);
+  }
   __syncthreads();
   double f[3] = {}, w[6] = {};
   if (i < atoms) {
-    const double xi = x[3 * i], yi = x[3 * i + 1], zi = x[3 * i + 2];
-    const float lower = a.grid.lower, length = a.grid.upper - a.grid.lower;
-    const float bend = a.grid.stretch / (a.grid.upper - a.grid.lower);
-    const float scale = a.grid.intervals * (1 + a.grid.stretch) / length;
+    const float4 xi = x[i], resti = rest[i];
+    const float lower = a.grid.lower, bend = a.grid.stretch / (a.grid.upper - a.grid.lower);
+    const float scale = a.grid.intervals * (1 + a.grid.stretch) / (a.grid.upper - a.grid.lower);
     for (int other = part; other < teams; other += parts) {
       const int round = (other - team + teams) % teams;
       // The team that met the other has the pairs: as rows of its own, or as columns.
@@ -276,39 +322,51 @@ __global__ void __launch_bounds__(Tournament::finishThreads) tournamentFinish(To
       const long long tile = met ? a.places.tileOf(system, team, round)
                                  : a.places.tileOf(system, other, teams - round);
       const unsigned* place = a.places.place + tile;
-      const float* slopes = a.slope + tile;
-      constexpr int U = 6;
 #pragma unroll 1
       for (int c0 = 0; c0 < M; c0 += U) {
-        unsigned places[U];
+        unsigned places[U], at[U];
         float slope[U];
 #pragma unroll
         for (int u = 0; u < U; ++u) {
-          const int c = c0 + u, at = met && (round || member < c) ? c * M + member : member * M + c;
-          places[u] = c < M ? place[at] : splineNowhere;
+          const int c = c0 + u;
+          at[u] = met && (round || member < c) ? c * M + member : member * M + c;
+          places[u] = place[at[u]];
           slope[u] = 0;
-          for (int s = 0; s < a.slices && c < M; ++s) slope[u] += slopes[s * a.slopeCount + at];
         }
+        for (int s = 0; s < a.slices; ++s) {
+          const float* slopes = a.slope + s * a.slopeCount + tile;
+#pragma unroll
+          for (int u = 0; u < U; ++u) slope[u] += slopes[at[u]];
+        }
+        float sum[9] = {};
 #pragma unroll
         for (int u = 0; u < U; ++u) {
           if (places[u] == splineNowhere) continue;
-          const double* xj = x + 3 * (other + teams * (c0 + u));
-          const float dx = xj[0] - xi, dy = xj[1] - yi, dz = xj[2] - zi;
+          const int j = other + teams * (c0 + u);
+          const float4 xj = x[j], restj = rest[j];
+          const float dx = xj.x - xi.x + (restj.x - resti.x);
+          const float dy = xj.y - xi.y + (restj.y - resti.y);
+          const float dz = xj.z - xi.z + (restj.z - resti.z);
           const float rr = fmaf(dx, dx, fmaf(dy, dy, dz * dz)), inverse = rsqrtf(rr);
           const float d = fmaf(bend, rr * inverse - lower, 1.0f);
           const float force = __fdividef(slope[u] * inverse * scale, d * d);
           const float fx = force * dx, fy = force * dy, fz = force * dz;
-          f[0] += fx;
-          f[1] += fy;
-          f[2] += fz;
+          sum[0] += fx;
+          sum[1] += fy;
+          sum[2] += fz;
           if (!a.rowVirial) continue;
-          w[0] += fx * dx;
-          w[1] += fy * dy;
-          w[2] += fz * dz;
-          w[3] += fx * dy;
-          w[4] += fx * dz;
-          w[5] += fy * dz;
+          sum[3] = fmaf(fx, dx, sum[3]);
+          sum[4] = fmaf(fy, dy, sum[4]);
+          sum[5] = fmaf(fz, dz, sum[5]);
+          sum[6] = fmaf(fx, dy, sum[6]);
+          sum[7] = fmaf(fx, dz, sum[7]);
+          sum[8] = fmaf(fy, dz, sum[8]);
         }
+#pragma unroll
+        for (int k = 0; k < 3; ++k) f[k] += sum[k];
+        if (a.rowVirial)
+#pragma unroll
+          for (int k = 0; k < 6; ++k) w[k] += sum[3 + k];
       }
     }
   }

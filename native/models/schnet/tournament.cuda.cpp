@@ -131,9 +131,10 @@ class TournamentTable final : public InteractionOnDevice {
   void begin(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView*) override {
     batch_ = batch;
     first_ = true;
-    cuda::launch(stream, begin_,
-                 {{static_cast<unsigned>(pairs_ / Tournament::tile)}, {Tournament::tile}},
-                 {batch, tables_.grid(), places_});
+    cuda::launch(
+        stream, begin_,
+        {{static_cast<unsigned>(batch.systems * places_.tournament.teams)}, {Tournament::tile}},
+        {batch, tables_.grid(), places_});
   }
 
   void forward(cuda::Stream& stream, int block, const float* y, float* m) override {
