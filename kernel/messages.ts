@@ -21,6 +21,8 @@ export interface Message {
   metadata: Record<string, unknown>;
   content: Record<string, unknown>;
   buffers: Buffer[];
+  /** When the cell it brought began to run. */
+  started?: string;
 }
 
 export interface Outgoing {

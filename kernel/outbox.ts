@@ -47,6 +47,7 @@ const gatherUpTo = 256 * 1024;
 /** Of one cell's stream text no more than this goes out as it comes, characters; of the rest, the end follows the cell. */
 const streamLimit = 16 * 1024 * 1024;
 const tailKept = 64 * 1024;
+const limitNotice = `\n… the cell has written ${streamLimit / 2 ** 20} million characters: more is not shown until it is over, then only the end\n`;
 
 interface Overflow {
   sent: number;
@@ -96,7 +97,7 @@ export class Broadcast {
     const v = this.volumes.get(parent);
     if (!v?.dropped) return;
     const left = v.dropped - v.tail.length;
-    const text = `\n… ${left} characters were left out here; the output ends with:\n${v.tail}`;
+    const text = `… ${left} characters were left out; the output ends with:\n${v.tail}`;
     this.volumes.delete(parent);
     this.stream('stdout', text, parent);
   }
@@ -126,11 +127,11 @@ export class Broadcast {
     }
     const room = Math.max(0, streamLimit - v.sent);
     v.sent += Math.min(room, text.length);
-    if (text.length > room) {
-      v.dropped += text.length - room;
-      v.tail = (v.tail + text.slice(room)).slice(-tailKept);
-    }
-    return text.slice(0, room);
+    if (text.length <= room) return text;
+    const notice = v.dropped ? '' : limitNotice;
+    v.dropped += text.length - room;
+    v.tail = (v.tail + text.slice(room)).slice(-tailKept);
+    return text.slice(0, room) + notice;
   }
 
   private flush(): void {

@@ -241,6 +241,7 @@ export class KernelServer {
       if (stored) keep = this.history.add(++this.count, code);
       number = this.count;
       this.running = header;
+      message.started = new Date().toISOString();
       this.status('busy', header);
       if (!silent) this.iopub.send('execute_input', { code, execution_count: number }, header);
       return `In[${number}]`;
@@ -271,8 +272,10 @@ export class KernelServer {
   }
 
   private reply(to: Message, channel: Channel, type: string, content: Content): void {
-    const { header: parent, identities } = to;
-    this.replies[channel].send(this.codec.encode({ type, content, parent, identities }));
+    const { header: parent, identities, started } = to;
+    // Front ends that record times take this one.
+    const metadata = started ? { started } : {};
+    this.replies[channel].send(this.codec.encode({ type, content, parent, identities, metadata }));
   }
 }
 

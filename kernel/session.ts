@@ -55,10 +55,10 @@ interface Job<Owner> {
   over?: AbortController;
 }
 
-/** A cell still running this long after an interrupt is told how to end it, ms. */
+/** A cell still running this long after an interrupt is told how to end it, ms. Until then, more interrupts are the same one. */
 const hintAfter = 1500;
-/** Interrupts closer than this are one, ms: a terminal's Ctrl-C may arrive both as a signal and as a message. */
-const sameInterrupt = 100;
+const hint =
+  'The cell runs code that does not look at interrupts. Interrupt once more to end its process: all variables will be lost.\n';
 /** Output of runs further back than this is dropped: nobody can tell any more whose it is. */
 const rememberedRuns = 10_000;
 
@@ -157,7 +157,7 @@ export class Session<Owner> {
     return this.current !== undefined;
   }
 
-  /** Stops the running cell; queued ones are aborted with it. A second call for the same cell ends its process. */
+  /** Stops the running cell; queued ones are aborted with it. A call after the cell has been told so ends its process. */
   interrupt(): void {
     const job = this.current;
     if (!job) {
@@ -168,24 +168,30 @@ export class Session<Owner> {
     const { run } = job;
     if (run === undefined) return;
     if (job.interruptedAt !== undefined) {
-      if (Date.now() - job.interruptedAt > sameInterrupt) this.executor.restart();
+      if (Date.now() - job.interruptedAt >= hintAfter) this.executor.restart();
       return;
     }
     job.interruptedAt = Date.now();
     this.executor.interrupt(run);
     setTimeout(() => {
-      if (job.run !== run) return;
-      const text =
-        'The cell runs code that does not look at interrupts. Interrupt once more to end its process: all variables will be lost.\n';
-      this.put(run, { type: 'stream', name: 'stderr', text });
+      if (job.run === run) this.put(run, { type: 'stream', name: 'stderr', text: hint });
     }, hintAfter).unref();
   }
 
   private interruptHandlers(): void {
     if (!this.handling) return;
-    if (this.handlersInterruptedAt === undefined) this.executor.interrupt(handlersRun);
-    else if (Date.now() - this.handlersInterruptedAt > sameInterrupt) this.executor.restart();
-    this.handlersInterruptedAt ??= Date.now();
+    const before = this.handlersInterruptedAt;
+    if (before !== undefined) {
+      if (Date.now() - before >= hintAfter) this.executor.restart();
+      return;
+    }
+    const asked = Date.now();
+    this.handlersInterruptedAt = asked;
+    this.executor.interrupt(handlersRun);
+    setTimeout(() => {
+      if (this.handling && this.handlersInterruptedAt === asked)
+        this.put(this.runs, { type: 'stream', name: 'stderr', text: hint });
+    }, hintAfter).unref();
   }
 
   complete(code: string, position: number): Promise<CompletionReply> {

@@ -145,6 +145,21 @@ for (const [how, body] of [
     assert.is(await c.value('kept'), '5');
   });
 
+test('a handler that looks at nothing: a hint, then an interrupt ends its process', async () => {
+  const { comm } = await opened(
+    "import crypto from 'node:crypto'; const deaf = openComm('deaf'); deaf.onMessage(() => { crypto.pbkdf2Sync('a', 'b', 200_000_000, 64, 'sha512'); })",
+  );
+  const id = c.send('comm_msg', { comm_id: comm, data: {} });
+  await c.wait(state(id, 'busy'));
+  await sleep(100);
+  await c.request('interrupt_request', {}, 'control');
+  await c.request('interrupt_request', {}, 'control'); // pressed twice: the same
+  await c.wait((m) => m.type === 'stream' && String(m.content['text']).includes('Interrupt once more'), 5);
+  await c.request('interrupt_request', {}, 'control');
+  await c.wait(state(id, 'idle'), 5);
+  await c.wait((m) => m.type === 'comm_close' && m.content['comm_id'] === (comm as never));
+});
+
 test('comms end with the process they live in, and the front end is told', async () => {
   const { comm } = await opened("const doomed = openComm('doomed')");
   await c.execute('process.kill(process.pid, "SIGKILL"); await new Promise(() => {})');

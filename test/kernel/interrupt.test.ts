@@ -175,6 +175,8 @@ test('native code that looks at nothing: a hint, then a second interrupt ends it
   await c.wait((m) => m.parent === id && m.type === 'execute_input');
   await sleep(300);
   await c.request('interrupt_request', {}, 'control');
+  await sleep(300);
+  await c.request('interrupt_request', {}, 'control'); // pressed twice: nothing is lost yet
   const hint = await c.wait((m) => m.parent === id && m.type === 'stream', 5);
   assert.match(String(hint.content['text']), /Interrupt once more/);
   const t = Date.now();

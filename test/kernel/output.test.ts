@@ -118,8 +118,21 @@ test('a flood beyond the limit keeps its beginning and its end and says so', asy
     "const line = 'x'.repeat(99); for (let i = 0; i < 250_000; i++) console.log(line); console.log('the end')",
   );
   assert.ok(e.stdout.length > 16e6 && e.stdout.length < 17e6, `${e.stdout.length}`);
-  assert.match(e.stdout.slice(-70_000), /… \d+ characters were left out here/);
+  assert.match(
+    e.stdout.slice(-70_000),
+    /… the cell has written 16 million characters[^\n]*\n… \d+ characters were left out; the output ends with:\n/,
+  );
   assert.ok(e.stdout.endsWith('the end\n'));
+});
+
+test('a limit reached is said while the cell runs', async () => {
+  const id = c.sendExecute(
+    "console.log('x'.repeat(17_000_000)); { const end = Date.now() + 1500; while (Date.now() < end); }",
+  );
+  const notice = await c.wait(
+    (m) => m.parent === id && m.type === 'stream' && String(m.content['text']).includes('is not shown until'),
+  );
+  assert.ok((await c.finished(id)).reply.at - notice.at > 700);
 });
 
 test('large displays and results arrive whole', async () => {

@@ -54,6 +54,7 @@ test('a cell: busy, input, stream, result, idle, in this order', async () => {
   assert.equal(only(e, 'stream'), { name: 'stdout', text: 'hello, world\n' });
   assert.equal(only(e, 'execute_result'), { execution_count: n, data: { 'text/plain': '42' }, metadata: {} });
   assert.equal(content(e.reply), { status: 'ok', execution_count: n, payload: [], user_expressions: {} });
+  assert.ok(Math.abs(Date.parse(String(e.reply.metadata['started'])) - e.reply.at) < 5000);
 });
 
 test('stderr is a stream of its own and order is kept', async () => {
@@ -392,6 +393,16 @@ test('a message that comes again is dropped', async () => {
 
 test('heartbeat', async () => {
   assert.is(await c.heartbeat(), 'ping');
+});
+
+test('the control channel and the heartbeat answer while a cell keeps its process busy', async () => {
+  const id = c.sendExecute('{ const end = Date.now() + 1500; while (Date.now() < end); }');
+  await c.wait((m) => m.parent === id && m.type === 'execute_input');
+  await sleep(200);
+  for (const channel of ['control', 'shell'] as const) await c.request('kernel_info_request', {}, channel);
+  assert.is(await c.heartbeat(), 'ping');
+  assert.not(c.received.some((m) => m.parent === id && m.type === 'execute_reply'));
+  await c.finished(id);
 });
 
 test('completion answers while a cell keeps its process busy', async () => {
