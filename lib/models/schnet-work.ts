@@ -1,4 +1,4 @@
-import type { SchnetOperands } from './schnet.js';
+import type { SchnetEntries, SchnetOperands } from './schnet.js';
 import type { SchnetConfig } from './schnet-config.js';
 
 /**
@@ -22,7 +22,11 @@ export interface StageWork {
 }
 
 export interface SchnetWorkOptions {
-  pipeline?: 'baseline' | 'flash';
+  pipeline?: 'baseline' | 'flash' | 'table';
+  /** Of `table`. Default `float32`. */
+  entries?: SchnetEntries;
+  /** Of `table`: over a list of directed pairs, as any batch can be, or over pairs once. Default true. */
+  listed?: boolean;
   /** Of `flash`. Default `float32`, which multiplies halves three times. */
   operands?: SchnetOperands;
   /** Of `baseline`: bytes of a number in an edge array, 2 with weights16. Default 4. */
@@ -51,7 +55,9 @@ export function schnetWork(
   const all =
     pipeline === 'flash'
       ? flashWork(config, edges, atoms, options.operands ?? 'float32', forces)
-      : baselineWork(config, edges, atoms, options.element ?? 4, forces);
+      : pipeline === 'table'
+        ? tableWork(config, edges, atoms, options.entries ?? 'float32', options.listed ?? true)
+        : baselineWork(config, edges, atoms, options.element ?? 4, forces);
   return forces ? all : all.filter((s) => s.stage !== 'message reverse' && s.stage !== 'forces');
 }
 
@@ -167,6 +173,58 @@ function baselineWork(
       special: 2 * edges,
       // C', t'; gradφ ⊙ Gaussian 3, sum 1; its argument's 3, sum 1; slopes; d, r, i, j → forces of both ends.
       bytes: 8 * rowK + 3 * scalar + 5 * scalar + 5 * scalar + 5 * scalar + 2 * index + 24 * atoms,
+    }),
+  ];
+}
+
+/**
+ * Of one pair and 64 channels, which a warp evaluates at once, in native/models/schnet/table.cu (directed pairs of a list) and
+ * tournament.cu (pairs once): instructions, and cycles in which shared memory moves 128 bytes: a channel's coefficients, 2 for
+ * 4 weights that all lanes read, 1 for a place, 1 for a pair's share of sums over the lanes. Reverse: with and without the
+ * gradient of the features.
+ */
+const tableCosts = {
+  float32: { message: [27, 11], reverse: [54, 15], first: [44, 13] },
+  int16: { message: [36, 6], reverse: [57, 7], first: [46, 8] },
+  once: { message: [31, 11], reverse: [67, 15], first: [48, 13] },
+} as const;
+
+/** A block holds 64 channels, and reads all pairs. */
+function tableWork(
+  config: SchnetConfig,
+  edges: number,
+  atoms: number,
+  entries: SchnetEntries,
+  listed: boolean,
+): StageWork[] {
+  const { filters: F, blocks: L } = config;
+  const slices = Math.ceil(F / 64);
+  const features = 4 * atoms * F;
+  const costs = tableCosts[listed ? entries : 'once'];
+  const pairs = listed ? edges : edges / 2;
+  // The place, and in a list the other atom; slopes are set by the first block to run, then added to.
+  const place = slices * pairs * (listed ? 8 : 4);
+  const slopes = slices * pairs * 4 * (2 * L - 1);
+  const of = ([instructions, cycles]: readonly [number, number]): Pick<Counts, 'arithmetic' | 'shared'> => ({
+    // An instruction of a warp stands for 64 operations.
+    arithmetic: pairs * slices * 64 * instructions,
+    shared: pairs * slices * 128 * cycles,
+  });
+  const [message, reverse, first] = [of(costs.message), of(costs.reverse), of(costs.first)];
+  // A list's rows gather the other atom's features; teams meet each atom of another once for several of their own.
+  const gathered = listed ? 4 * F * pairs : 0;
+  return [
+    stageOf('message', {
+      arithmetic: L * message.arithmetic,
+      shared: L * message.shared,
+      bytes: L * (place + 2 * features),
+      gathered: L * gathered,
+    }),
+    stageOf('message reverse', {
+      arithmetic: (L - 1) * reverse.arithmetic + first.arithmetic,
+      shared: (L - 1) * reverse.shared + first.shared,
+      bytes: L * (place + 3 * features) - features + slopes,
+      gathered: 2 * L * gathered,
     }),
   ];
 }

@@ -101,7 +101,10 @@ export async function rooflineStudy(
       const edges = edgesOf(row);
       if (!model || row['error'] || !(edges > 0)) return row;
       const atoms = Number(row['atoms']) * Number(row['replicas']);
-      const work = workOf(model, edges, atoms).find((w) => w.stage === row['stage']);
+      // Where a GPU made no list, teams met each other.
+      const work = workOf(model, edges, atoms, Number(row['edges']) > 0).find(
+        (w) => w.stage === row['stage'],
+      );
       const c = ceilingsOf(model);
       const peaks = { peakProducts: c.products, peakArithmetic: c.arithmetic, peakBytes: c.bytes };
       return { ...row, ...against(work, c, Number(row['seconds'])), ...peaks };
@@ -109,13 +112,16 @@ export async function rooflineStudy(
   );
 }
 
-function workOf(model: Schnet, edges: number, atoms: number): StageWork[] {
+function workOf(model: Schnet, edges: number, atoms: number, listed: boolean): StageWork[] {
   const host = deviceOf(model) === undefined;
-  if (model.pipeline === 'table') return tableWork(model, edges, atoms, host);
+  const { pipeline = 'table', config } = model;
+  if (host && pipeline === 'table') return hostTableWork(model, edges, atoms);
   // Counted for the GPU's stages; a CPU divides the baseline otherwise, and the geometry of flash.
-  if (host && model.pipeline === 'baseline') return [];
-  const all = schnetWork(model.config, edges, atoms, {
-    pipeline: model.pipeline === 'baseline' ? 'baseline' : 'flash',
+  if (host && pipeline === 'baseline') return [];
+  const all = schnetWork(config, edges, atoms, {
+    pipeline,
+    entries: model.options.entries ?? 'float32',
+    listed,
     // A CPU multiplies in single precision, once.
     operands: host ? 'tf32' : (model.options.operands ?? 'float32'),
     element: model.options.techniques?.weights16 ? 2 : 4,
@@ -123,30 +129,27 @@ function workOf(model: Schnet, edges: number, atoms: number): StageWork[] {
   return host ? all.filter(({ stage }) => stage.startsWith('message')) : all;
 }
 
-/**
- * Filters looked up as cubics, each pair once. On a CPU: four coefficients and both atoms' rows read, sums written back. On a
- * GPU, as native/models/schnet/tournament.cu counts per pair and 64 channels: 9 cycles of shared memory at 128 bytes, and 35
- * instructions forward, 65 in reverse (64 operations each).
- */
-function tableWork({ config }: Schnet, edges: number, atoms: number, host: boolean): StageWork[] {
+/** Filters looked up as cubics on a CPU, each pair once: four coefficients and both atoms' rows read, sums written back. */
+function hostTableWork({ config }: Schnet, edges: number, atoms: number): StageWork[] {
   const { blocks: L, filters: F } = config;
   const pairs = edges / 2;
   const row = 4 * F;
-  const none = { products: 0, arithmetic: 0, special: 0, bytes: 0, gathered: 0, shared: 0 };
-  const message = { ...none, stage: 'message', bytes: L * (4 * pairs + 2 * atoms * row) };
-  const reverse = { ...none, stage: 'message reverse', bytes: L * (8 * pairs + 3 * atoms * row) };
-  if (host)
-    return [
-      { ...message, arithmetic: L * pairs * 10 * F, gathered: L * pairs * 7 * row },
-      {
-        ...reverse,
-        arithmetic: pairs * F * (19 * (L - 1) + 9),
-        gathered: pairs * row * (8 * (L - 1) + 5),
-      },
-    ];
+  const none = { products: 0, special: 0, shared: 0 };
   return [
-    { ...message, arithmetic: L * pairs * 35 * F, shared: L * pairs * 18 * F },
-    { ...reverse, arithmetic: L * pairs * 65 * F, shared: L * pairs * 18 * F },
+    {
+      ...none,
+      stage: 'message',
+      arithmetic: L * pairs * 10 * F,
+      gathered: L * pairs * 7 * row,
+      bytes: L * (4 * pairs + 2 * atoms * row),
+    },
+    {
+      ...none,
+      stage: 'message reverse',
+      arithmetic: pairs * F * (19 * (L - 1) + 9),
+      gathered: pairs * row * (8 * (L - 1) + 5),
+      bytes: L * (8 * pairs + 3 * atoms * row),
+    },
   ];
 }
 

@@ -60,6 +60,24 @@ test('baseline: every array of the edges counted by hand', () => {
   assert.ok(half.message!.bytes > message!.bytes / 2 && half.message!.bytes < message!.bytes);
 });
 
+test('table: counted by hand for ten edges over a list, and for their five pairs once', () => {
+  const { message, 'message reverse': reverse } = work({ pipeline: 'table' });
+  // 8 channels are a part of one slice; a warp instruction stands for 64 operations.
+  assert.is(message!.arithmetic, 2 * 10 * 27 * 64);
+  assert.is(reverse!.arithmetic, 10 * (54 + 44) * 64, 'no gradient of the first features');
+  assert.is(message!.shared, 2 * 10 * 11 * 128);
+  // Place and atom of 10 edges; y and m of 3 atoms.
+  assert.is(message!.bytes, 2 * (80 + 192));
+  // y, gradM, and gradY of one block; slopes set, then read and added to.
+  assert.is(reverse!.bytes, 2 * (80 + 192) + 96 + 10 * (4 + 8));
+  assert.is(message!.gathered, 2 * 10 * 32);
+  const packed = work({ pipeline: 'table', entries: 'int16' });
+  assert.ok(packed['message']!.shared < message!.shared && packed['message']!.bytes === message!.bytes);
+  const once = work({ pipeline: 'table', listed: false });
+  assert.is(once['message']!.arithmetic, 2 * 5 * 31 * 64);
+  assert.is(once['message']!.gathered, 0);
+});
+
 test('energies alone have no reverse stages', () => {
   assert.equal(Object.keys(work({ forces: false })), ['geometry', 'message']);
   assert.is(work({ pipeline: 'baseline', forces: false }).geometry!.bytes, 400 + 160 + 5 * 160 + 72);

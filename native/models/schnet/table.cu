@@ -13,10 +13,11 @@
 // What bounds it, per directed pair and 64 channels, in cycles of a multiprocessor: the load unit
 // moves 128 bytes a cycle, 4 coefficients of 256 bytes (16-bit tables: 512 bytes in all), y_j (and
 // g_j) of 256 bytes, and the pair's own words; instructions leave at 4 a cycle.
-//   float32: loads 12 forward, 15 in reverse; instructions 7 and 14
-//   16 bits: loads 7 and 10; instructions 9 and 14
-// Measured on one H200, 64 systems of 269 atoms: 17 and 23 cycles; 16 bits 15 and 23. Two thirds of
-// the bound, the rest probably waiting for features from the L2 cache (inferred, not profiled).
+//   float32: loads 13 forward, 19 in reverse; instructions 7 and 14
+//   16 bits: loads 8 and 11; instructions 9 and 14
+// Measured on one H200, 64 systems of 269 atoms: 17 and 23 cycles; 16 bits 15 and 23. That is four
+// fifths of the bound with float32, three fifths with 16 bits; the rest is probably waiting for
+// features from the L2 cache (inferred, not profiled).
 // One system: 9.2 and 16.5 microseconds a kernel.
 namespace mdlab {
 namespace {
