@@ -79,7 +79,7 @@ export interface SchnetOptions {
    * intervals follows. Where a table cannot have enough of them (on a GPU 1016, and less where its shared memory is
    * small) or rounding is more than this, it is made as good as it can be, and `table.worstError` says what was reached.
    * Default 3e-6 on a CPU and 1e-5 on a GPU, where more intervals than fit fast memory cost more than they bring: forces
-   * are then within 1e-5 of the network's; 1e-4 with `entries: 'int16'`, for forces within 1e-4.
+   * are then within 1e-5 of the network's; 1e-4 with `entries: 'int16'`, for forces within about 1e-4.
    */
   tolerance?: number;
   /** Units of the model's own energies and lengths. Default eV and Å. */
