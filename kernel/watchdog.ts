@@ -45,5 +45,11 @@ pipe.on('data', (chunk) => {
   }
 });
 pipe.on('error', () => {});
-// The parent is gone: no code of a notebook may outlive it, however busy it is.
-pipe.on('close', () => process.kill(process.pid, 'SIGKILL'));
+// The parent is gone: no code of a notebook may outlive it, however busy it is, nor what it started.
+pipe.on('close', () => {
+  try {
+    process.kill(-process.pid, 'SIGKILL');
+  } catch {
+    process.kill(process.pid, 'SIGKILL');
+  }
+});

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import * as zmq from 'zeromq';
-import type { Connection } from '../../kernel/connection.js';
+import { addressOf, type Connection } from '../../kernel/connection.js';
 import { root } from '../tools.js';
 import { sleep, temporaryFolder } from './tools.js';
 
@@ -83,13 +83,13 @@ export class Client {
     });
     this.process.stdout!.on('data', (d) => (this.errors += d));
     this.process.stderr!.on('data', (d) => (this.errors += d));
-    const at = (port: number): string => `tcp://127.0.0.1:${port}`;
-    this.iopub.connect(at(connection.iopub_port));
+    const at = (port: Parameters<typeof addressOf>[1]): string => addressOf(connection, port);
+    this.iopub.connect(at('iopub_port'));
     this.iopub.subscribe();
-    this.shell.connect(at(connection.shell_port));
-    this.control.connect(at(connection.control_port));
-    this.hb.connect(at(connection.hb_port));
-    this.stdin.connect(at(connection.stdin_port));
+    this.shell.connect(at('shell_port'));
+    this.control.connect(at('control_port'));
+    this.hb.connect(at('hb_port'));
+    this.stdin.connect(at('stdin_port'));
     for (const s of [this.shell, this.control, this.iopub, this.stdin]) void this.listen(s);
   }
 
@@ -100,9 +100,12 @@ export class Client {
       state?: string;
       /** Another kernel than ours, which may say nothing to a new subscriber. */
       command?: (file: string) => string[];
+      transport?: 'tcp' | 'ipc';
     } = {},
   ): Promise<Client> {
-    const client = new Client(await connection(), options.state, options.command);
+    const ipc = { transport: 'ipc', ip: join(temporaryFolder(), 'kernel') } as const;
+    const to = { ...(await connection()), ...(options.transport === 'ipc' ? ipc : {}) };
+    const client = new Client(to, options.state, options.command);
     Client.open.add(client);
     if (options.command) await client.heard();
     else {

@@ -1,6 +1,6 @@
 // Starting and ending: what the kernel leaves behind, and what it says when it cannot start.
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -22,6 +22,23 @@ async function gone(pid: number, seconds: number): Promise<boolean> {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(20))
     if (!alive(pid)) return true;
   return false;
+}
+
+/** What a process has started, and what those have; none where there is no /proc. */
+function descendants(of: number): number[] {
+  if (!existsSync('/proc/self/stat')) return [];
+  const parents = readdirSync('/proc')
+    .filter((f) => /^\d+$/.test(f))
+    .flatMap((f) => {
+      try {
+        return [[Number(f), Number(readFileSync(`/proc/${f}/stat`, 'utf8').split(') ')[1]!.split(' ')[1])]];
+      } catch {
+        return [];
+      }
+    });
+  const found = [of];
+  for (const p of found) found.push(...parents.filter(([, parent]) => parent === p).map(([pid]) => pid!));
+  return found.slice(1);
 }
 
 function mdlab(
@@ -48,6 +65,7 @@ for (const [what, code] of [
       ),
     );
     const executor = Number(await c.value('process.pid'));
+    const others = descendants(c.process.pid!);
     if (code === undefined) c.sendExecute('while (true) {}');
     else await c.execute(code);
     await sleep(50);
@@ -58,17 +76,31 @@ for (const [what, code] of [
     assert.ok(Date.now() - t < 2500, `${Date.now() - t} ms`);
     assert.ok(await gone(executor, 1));
     assert.ok(await gone(child, 1));
+    for (const pid of others) assert.ok(await gone(pid, 1));
     assert.is(c.errors, '');
     await c.close();
   });
 
-test('a kernel that is killed takes its executor along, busy or not', async () => {
-  const c = await Client.start();
-  const executor = Number(await c.value('process.pid'));
-  c.sendExecute('while (true) {}');
-  await sleep(200);
-  c.process.kill('SIGKILL');
-  assert.ok(await gone(executor, 3));
+test('a kernel that is killed takes every process along, busy or not', async () => {
+  for (const busy of [true, false]) {
+    const c = await Client.start();
+    await c.value(
+      "import { spawn } from 'node:child_process'; const sleeper = spawn('sleep', ['60'], { stdio: 'ignore' }); sleeper.pid",
+    );
+    const processes = descendants(c.process.pid!);
+    if (existsSync('/proc/self/stat')) assert.ok(processes.length >= 3, `${processes}`); // executor, compiler, sleep
+    if (busy) c.sendExecute('while (true) {}');
+    await sleep(200);
+    c.process.kill('SIGKILL');
+    for (const pid of processes) assert.ok(await gone(pid, 5), `${pid} of ${processes}, busy: ${busy}`);
+    await c.close();
+  }
+});
+
+test('the transport may be ipc', async () => {
+  const c = await Client.start({ transport: 'ipc' });
+  assert.is(await c.value('6 * 7'), '42');
+  assert.is(await c.heartbeat(), 'ping');
   await c.close();
 });
 
