@@ -102,7 +102,8 @@ void requireArchitecture(const std::string& architecture) {
   checkNvrtc(nvrtc().supportedArchs(known.data()), "CUDA compiler");
   std::string list;
   for (const int k : known) {
-    if (architecture == "sm_" + std::to_string(k)) return;
+    const std::string name = "sm_" + std::to_string(k);
+    if (architecture == name || architecture == name + "a") return;
     list += " sm_" + std::to_string(k);
   }
   throw Error("EUNSUPPORTED", "CUDA compiler: NVRTC " + nvrtcVersion() +

@@ -83,7 +83,8 @@ Device::Device(int index) : info_(describe(index)) {
 }
 
 std::string Device::architecture() const {
-  return "sm_" + std::to_string(info_.major) + std::to_string(info_.minor);
+  const int number = 10 * info_.major + info_.minor;
+  return "sm_" + std::to_string(number) + (hasGroupMma() ? "a" : "");
 }
 
 void Device::use() {
@@ -145,6 +146,44 @@ void StreamState::release(void* memory, std::size_t bytes) noexcept {
 StreamHandle* Stream::handle() const {
   requireDevice();
   return state_->handle;
+}
+
+// The stream beside another, and the points where they part and meet.
+struct Branch {
+  explicit Branch(Device& device) : stream(device) {
+    constexpr unsigned withoutTime = 2;
+    check(driver().eventCreate(&parted, withoutTime), "event");
+    check(driver().eventCreate(&done, withoutTime), "event");
+  }
+  ~Branch() {
+    if (deviceLost()) return;
+    driver().eventDestroy(parted);
+    driver().eventDestroy(done);
+  }
+  Stream stream;
+  EventHandle *parted = nullptr, *done = nullptr;
+  bool open = false;
+};
+
+Stream::Stream(Device& device) : state_(std::make_shared<StreamState>(device)) {}
+Stream::~Stream() = default;
+
+void Stream::branch(const std::function<void(Stream&)>& body) {
+  if (!branch_) branch_ = std::make_unique<Branch>(device());
+  Branch& b = *branch_;
+  b.open = false;
+  const Driver& d = driver();
+  check(d.eventRecord(b.parted, handle()), "event");
+  check(d.streamWaitEvent(b.stream.handle(), b.parted, 0), "event");
+  body(b.stream);
+  check(d.eventRecord(b.done, b.stream.handle()), "event");
+  b.open = true;
+}
+
+void Stream::join() {
+  if (!branch_ || !branch_->open) return;
+  branch_->open = false;
+  check(driver().streamWaitEvent(handle(), branch_->done, 0), "event");
 }
 
 void Stream::synchronize() const {

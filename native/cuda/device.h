@@ -33,8 +33,9 @@ class Device {
   // that is not there, Error(ENOTFOUND) without a driver.
   static Device& open(int index);
   const DeviceInfo& info() const { return info_; }
-  // "sm_90".
+  // "sm_80"; "sm_90a" where cuda/group-mma.h's instructions are.
   std::string architecture() const;
+  bool hasGroupMma() const { return info_.major == 9 && info_.minor == 0; }
   // Makes the device's context current on the calling thread. Stream's constructor calls it; every
   // entry on a fresh thread must. Throws Error(EDEVICE) once the device is lost.
   void use();
@@ -70,7 +71,8 @@ struct StreamState {
 // An ordered queue of work on a device.
 class Stream {
  public:
-  explicit Stream(Device& device) : state_(std::make_shared<StreamState>(device)) {}
+  explicit Stream(Device& device);
+  ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   Device& device() const { return state_->device; }
@@ -81,9 +83,15 @@ class Stream {
   // Makes the device's context current on this thread.
   void use() const { device().use(); }
   const std::shared_ptr<StreamState>& state() const { return state_; }
+  // What body enqueues on the stream it is given runs beside what follows on this one until join();
+  // also within a capture.
+  void branch(const std::function<void(Stream&)>& body);
+  // What follows waits for the branch, where there is one.
+  void join();
 
  private:
   std::shared_ptr<StreamState> state_;
+  std::unique_ptr<struct Branch> branch_;
 };
 
 // Time between two points of a stream.

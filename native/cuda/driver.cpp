@@ -114,6 +114,7 @@ Driver load() {
   take(d.eventCreate, "cuEventCreate");
   take(d.eventDestroy, "cuEventDestroy_v2");
   take(d.eventRecord, "cuEventRecord");
+  take(d.streamWaitEvent, "cuStreamWaitEvent");
   take(d.eventSynchronize, "cuEventSynchronize");
   take(d.eventElapsedTime, "cuEventElapsedTime");
   take(d.moduleLoadData, "cuModuleLoadData");

@@ -52,6 +52,7 @@ struct Driver {
   int (*eventCreate)(EventHandle** event, unsigned flags);
   int (*eventDestroy)(EventHandle* event);
   int (*eventRecord)(EventHandle* event, StreamHandle* stream);
+  int (*streamWaitEvent)(StreamHandle* stream, EventHandle* event, unsigned flags);
   int (*eventSynchronize)(EventHandle* event);
   int (*eventElapsedTime)(float* milliseconds, EventHandle* start, EventHandle* end);
   int (*moduleLoadData)(ModuleHandle** module, const void* image);

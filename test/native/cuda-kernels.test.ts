@@ -10,7 +10,7 @@ import { native } from '../../lib/native.js';
 import { root, skip } from '../tools.js';
 
 const run = promisify(execFile);
-const architectures = ['sm_80', 'sm_90', 'sm_100'];
+const architectures = ['sm_80', 'sm_90a', 'sm_100'];
 const sources = join(root, 'native');
 const n = native();
 /** File -> names of kernels with their template arguments. */

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/schnet/interaction-on-device.h"
 #include "nn/half.h"
 
 namespace mdlab {
@@ -18,6 +17,34 @@ std::vector<double> squared(const std::vector<double>& a, int n) {
       for (int j = 0; j < n; ++j) out[std::size_t(i) * n + j] += f * a[std::size_t(k) * n + j];
     }
   return out;
+}
+
+// half(out, in, lo) into the order of node-narrow.h's fragments.
+template <class Value>
+void packNarrow(int out, int in, const Value& half, std::vector<std::uint16_t>& words) {
+  words.reserve(std::size_t(out) * in * 2);
+  for (int group = 0; group < out / 32; ++group)
+    for (int s = 0; s < in / 16; ++s)
+      for (int r = 0; r < 2; ++r)
+        for (const bool lo : {false, true})
+          for (int lane = 0; lane < 32; ++lane)
+            for (int k = 0; k < 8; ++k)
+              // Fragment word k/2 is (row g | g+8, index 2t | 2t+8), two halves each.
+              words.push_back(half(32 * group + 4 * (lane / 4) + 2 * r + k / 2 % 2,
+                                   16 * s + 4 * (lane % 4) + k / 4 * 2 + k % 2, lo));
+}
+
+// The same into that of node-wide.h's pieces. Rows g and g + 8 of 16 are channels 2g and 2g + 1.
+template <class Value>
+void packWide(int out, int in, const Value& half, std::vector<std::uint16_t>& words) {
+  words.reserve(std::size_t(out) * in * 2);
+  for (int part = 0; part < in / 32; ++part)
+    for (const bool lo : {false, true})
+      for (int eight = 0; eight < 4; ++eight)
+        for (int row = 0; row < out; ++row)
+          for (int k = 0; k < 8; ++k)
+            words.push_back(
+                half(row / 16 * 16 + row % 8 * 2 + row % 16 / 8, 32 * part + 8 * eight + k, lo));
 }
 
 }  // namespace
@@ -42,7 +69,6 @@ double singularValueBound(const std::vector<double>& matrix, int rows, int colum
 PackedNodeMatrix packNodeMatrix(const Linear& layer, bool transposed) {
   const auto& matrix = transposed ? layer.columns : layer.weight;
   const int out = transposed ? layer.in : layer.out, in = transposed ? layer.out : layer.in;
-  const int groups = featureStride(out) / 32, steps = featureStride(in) / 16;
   PackedNodeMatrix packed;
   double largest = 0;
   for (const double v : matrix) largest = std::max(largest, std::fabs(v));
@@ -50,25 +76,17 @@ PackedNodeMatrix packNodeMatrix(const Linear& layer, bool transposed) {
   const int exponent = largest > 0 ? 7 - std::ilogb(largest) : 0;
   packed.unscale = static_cast<float>(std::ldexp(1.0, -exponent));
   packed.norm = static_cast<float>(1.0001 * singularValueBound(matrix, out, in));
-  packed.words.resize(std::size_t(groups) * steps * 2 * 2 * 32 * 8);
-  std::uint16_t* word = packed.words.data();
-  for (int group = 0; group < groups; ++group)
-    for (int s = 0; s < steps; ++s)
-      for (int r = 0; r < 2; ++r)
-        for (int part = 0; part < 2; ++part)
-          for (int lane = 0; lane < 32; ++lane)
-            for (int k = 0; k < 8; ++k) {
-              // Fragment word k/2 is (row g | g+8, index 2t | 2t+8), two halves each.
-              const int o = 32 * group + 4 * (lane / 4) + 2 * r + k / 2 % 2;
-              const int i = 16 * s + 4 * (lane % 4) + k / 4 * 2 + k % 2;
-              const double w = o < out && i < in ? matrix[std::size_t(o) * in + i] : 0.0;
-              const double scaled = std::ldexp(w, exponent);
-              const Half hi = toHalf(static_cast<float>(scaled));
-              *word++ =
-                  part == 0 ? hi.bits : toHalf(static_cast<float>(scaled - fromHalf(hi))).bits;
-            }
+  const auto half = [&](int o, int i, bool lo) {
+    const double w = o < out && i < in ? matrix[std::size_t(o) * in + i] : 0.0;
+    const double scaled = std::ldexp(w, exponent);
+    const Half hi = toHalf(static_cast<float>(scaled));
+    return lo ? toHalf(static_cast<float>(scaled - fromHalf(hi))).bits : hi.bits;
+  };
+  packNarrow(featureStride(out), featureStride(in), half, packed.narrow);
+  if (wideTakes(out) && wideTakes(in))
+    packWide(featureStride(out), featureStride(in), half, packed.wide);
   if (!transposed && !layer.bias.empty()) {
-    packed.bias.assign(32 * std::size_t(groups), 0.f);
+    packed.bias.assign(featureStride(out), 0.f);
     double sum = 0;
     for (int o = 0; o < out; ++o) {
       packed.bias[o] = static_cast<float>(layer.bias[o]);

@@ -38,23 +38,32 @@ class NodeNetworkOnDevice {
 
  private:
   struct Matrix {
-    cuda::DeviceBuffer<std::uint16_t> words;
+    cuda::DeviceBuffer<std::uint16_t> narrow, wide;
     cuda::DeviceBuffer<float> bias;
     NodeMatrix view{};
+  };
+  // How atoms are cut into tiles; `size`: what the kernels are compiled for.
+  struct Tiling {
+    bool wide = false;
+    int size = 0, rows = 0, tiles = 0;
   };
   struct Block {
     Matrix lin1, lin2, lin, lin1Reverse, lin2Reverse, linReverse;
   };
   void upload(cuda::Stream& stream);
-  void chooseTile(std::int64_t atoms);
+  Tiling wideTiling(std::int64_t atoms) const;
+  Tiling narrowTiling(std::int64_t atoms) const;
+  void compile(const Tiling& tiling);
+  NodeMatrix view(const Matrix& matrix) const;
   cuda::Geometry geometry(int extraBlocks, int widest) const;
   NodeEnergyArguments energyArguments(const DeviceBatch& batch, double* energy) const;
 
   cuda::Device& device_;
   const SchnetConfig& config_;
   const SchnetParameters& parameters_;
-  bool half_, gradient_ = false, uploaded_ = false;
-  int H_, F_, widest_, tile_ = 0, tiles_ = 0;
+  bool half_, canBeWide_, gradient_ = false, uploaded_ = false;
+  int H_, F_, widest_;
+  Tiling tiling_;
   float embeddingNorm_ = 0, lastNorm_ = 0;
   std::vector<Block> blocks_;
   std::vector<Matrix> head_, headReverse_;

@@ -10,15 +10,22 @@ namespace mdlab {
 namespace {
 
 constexpr int threads = 256;
-constexpr int tileSizes[] = {8, 16, 32, 48, 64, 72};
+constexpr int narrowSizes[] = {8, 16, 32, 48, 64, 72};
+constexpr int wideSizes[] = {24, 40, 72};
+// Up to so many atoms a multiprocessor small tiles take less time (measured on one H200).
+constexpr int narrowUpTo = 16;
+
+int wideBytesOf(int size) {
+  return size == 24 ? wideBytes<24> : size == 40 ? wideBytes<40> : wideBytes<72>;
+}
 
 // Names of the kernels for one model and tile, in the order in which they are fetched.
-std::vector<std::string> kernelNames(int H, int F, Activation activation, bool half, int tile,
-                                     const std::vector<int>& widths) {
+std::vector<std::string> kernelNames(int H, int F, Activation activation, bool half,
+                                     const std::string& tile, const std::vector<int>& widths) {
   std::string shape = "<", head;
   for (const int n : {H, F, static_cast<int>(activation), half ? 1 : 3})
     shape.append(std::to_string(n)).append(", ");
-  shape += std::to_string(tile);
+  shape += "mdlab::node::" + tile;
   for (const int w : widths) head.append(", ").append(std::to_string(featureStride(w)));
   const auto name = [](const char* kernel, const std::string& arguments) {
     return std::string("mdlab::").append(kernel).append(arguments).append(">");
@@ -27,13 +34,13 @@ std::vector<std::string> kernelNames(int H, int F, Activation activation, bool h
           "mdlab::nodeEnergy", name("nodeEmbed<", std::to_string(F))};
 }
 const char* const source = "models/schnet/node-network.cu";
-const cuda::ListedKernels single(source,
-                                 kernelNames(128, 128, Activation::tanh, false, 8, {128, 64}));
-const cuda::ListedKernels many(source,
-                               kernelNames(128, 128, Activation::tanh, false, 72, {128, 64}));
-const cuda::ListedKernels odd(source,
-                              kernelNames(160, 96, Activation::shiftedSoftplus, false, 32, {}));
-const cuda::ListedKernels halves(source, kernelNames(64, 32, Activation::silu, true, 48, {32}));
+const cuda::ListedKernels listed[] = {
+    {source, kernelNames(128, 128, Activation::tanh, false, "Narrow<8>", {128, 64})},
+    {source, kernelNames(128, 128, Activation::tanh, false, "Narrow<72>", {128, 64})},
+    {source, kernelNames(160, 96, Activation::shiftedSoftplus, false, "Narrow<32>", {})},
+    {source, kernelNames(64, 32, Activation::silu, true, "Narrow<48>", {32})},
+    {source, kernelNames(128, 128, Activation::tanh, false, "Wide<72>", {128, 64})},
+    {source, kernelNames(64, 128, Activation::shiftedSoftplus, false, "Wide<24>", {})}};
 
 // Rows of (rows,from) padded to (rows,to).
 std::vector<float> paddedRows(const std::vector<double>& values, int from, int to) {
@@ -58,6 +65,8 @@ NodeNetworkOnDevice::NodeNetworkOnDevice(cuda::Device& device, const SchnetConfi
       config_(config),
       parameters_(parameters),
       half_(half),
+      canBeWide_(device.hasGroupMma() && !half && wideTakes(config.hidden) &&
+                 wideTakes(config.filters) && std::ranges::all_of(config.head, wideTakes)),
       H_(featureStride(config.hidden)),
       F_(featureStride(config.filters)),
       widest_(std::max(H_, F_)),
@@ -73,7 +82,7 @@ NodeNetworkOnDevice::NodeNetworkOnDevice(cuda::Device& device, const SchnetConfi
                                     std::to_string(config.head.size()) + "; use backend 'cpu'");
   for (const int width : config.head) widest_ = std::max(widest_, featureStride(width));
   // Two tiles of the smallest size must fit a block's shared memory.
-  if (std::size_t(2) * tileSizes[0] * widest_ * 4 + 8192 > device.info().sharedPerBlock)
+  if (std::size_t(2) * narrowSizes[0] * widest_ * 4 + 8192 > device.info().sharedPerBlock)
     throw Error("EUNSUPPORTED", "schnet: layers of " + std::to_string(widest_) +
                                     " channels do not fit this GPU's shared memory; use backend "
                                     "'cpu'");
@@ -82,9 +91,10 @@ NodeNetworkOnDevice::NodeNetworkOnDevice(cuda::Device& device, const SchnetConfi
 void NodeNetworkOnDevice::upload(cuda::Stream& stream) {
   const auto put = [&](Matrix& to, const Linear& layer, bool transposed) {
     const PackedNodeMatrix packed = packNodeMatrix(layer, transposed);
-    to.words.upload(stream, packed.words);
+    to.narrow.upload(stream, packed.narrow);
+    if (canBeWide_) to.wide.upload(stream, packed.wide);
     if (!packed.bias.empty()) to.bias.upload(stream, packed.bias);
-    to.view = {to.words.data(), to.bias.data(), packed.unscale, packed.norm, packed.biasNorm};
+    to.view = {nullptr, to.bias.data(), packed.unscale, packed.norm, packed.biasNorm};
   };
   for (int l = 0; l < config_.blocks; ++l) {
     const SchnetBlock& b = parameters_.blocks[l];
@@ -117,13 +127,23 @@ void NodeNetworkOnDevice::upload(cuda::Stream& stream) {
   rows_.upload(stream, paddedRows(rows, lin1.out, F_));
 }
 
+// Two tiles to a multiprocessor at a time, all of one size.
+NodeNetworkOnDevice::Tiling NodeNetworkOnDevice::wideTiling(std::int64_t atoms) const {
+  const std::int64_t slots = 2 * device_.info().multiprocessors, most = std::ranges::max(wideSizes);
+  const std::int64_t rounds = (atoms + most * slots - 1) / (most * slots);
+  Tiling t{true, 0, static_cast<int>((atoms + rounds * slots - 1) / (rounds * slots)), 0};
+  t.tiles = static_cast<int>((atoms + t.rows - 1) / t.rows);
+  t.size = *std::ranges::find_if(wideSizes, [&](int size) { return size >= t.rows; });
+  return t;
+}
+
 // Few atoms: small tiles, so that many multiprocessors share them. Many: the size that leaves the
 // fewest idle in the last round, at two blocks each.
-void NodeNetworkOnDevice::chooseTile(std::int64_t atoms) {
+NodeNetworkOnDevice::Tiling NodeNetworkOnDevice::narrowTiling(std::int64_t atoms) const {
   const std::int64_t slots = device_.info().multiprocessors;
-  int best = tileSizes[0];
+  int best = narrowSizes[0];
   double least = 1e300;
-  for (const int size : tileSizes) {
+  for (const int size : narrowSizes) {
     if (std::size_t(2) * size * widest_ * 4 + 8192 > device_.info().sharedPerBlock) continue;
     const std::int64_t blocks = (atoms + size - 1) / size;
     const int together = size < 24 ? 1 : 2;
@@ -135,10 +155,12 @@ void NodeNetworkOnDevice::chooseTile(std::int64_t atoms) {
       best = size;
     }
   }
-  tiles_ = static_cast<int>((atoms + best - 1) / best);
-  if (best == tile_) return;
-  tile_ = best;
-  const auto names = kernelNames(H_, F_, config_.activation, half_, tile_, config_.head);
+  return {false, best, best, static_cast<int>((atoms + best - 1) / best)};
+}
+
+void NodeNetworkOnDevice::compile(const Tiling& tiling) {
+  const std::string tile = (tiling.wide ? "Wide<" : "Narrow<") + std::to_string(tiling.size) + ">";
+  const auto names = kernelNames(H_, F_, config_.activation, half_, tile, config_.head);
   module_ = cuda::KernelModule(device_, source, names);
   updateKernel_ = module_.kernel<NodeUpdateArguments>(names[0]);
   topKernel_ = module_.kernel<NodeTopArguments>(names[1]);
@@ -151,7 +173,11 @@ void NodeNetworkOnDevice::prepare(cuda::Stream& stream, const DeviceBatch& batch
   if (!uploaded_) upload(stream);
   uploaded_ = true;
   gradient_ = gradient;
-  chooseTile(batch.atoms);
+  const std::int64_t few = std::int64_t{narrowUpTo} * device_.info().multiprocessors;
+  const Tiling tiling =
+      canBeWide_ && batch.atoms > few ? wideTiling(batch.atoms) : narrowTiling(batch.atoms);
+  if (tiling.wide != tiling_.wide || tiling.size != tiling_.size) compile(tiling);
+  tiling_ = tiling;
   const std::size_t atoms = batch.atoms;
   x_.reset(stream, atoms * H_);
   m_.reset(stream, atoms * F_);
@@ -170,27 +196,42 @@ void NodeNetworkOnDevice::prepare(cuda::Stream& stream, const DeviceBatch& batch
                {batch.atoms, batch.types, rows_.data(), y_[0].data()});
 }
 
+NodeMatrix NodeNetworkOnDevice::view(const Matrix& matrix) const {
+  NodeMatrix out = matrix.view;
+  out.words = tiling_.wide ? matrix.wide.data() : matrix.narrow.data();
+  return out;
+}
+
 cuda::Geometry NodeNetworkOnDevice::geometry(int extraBlocks, int widest) const {
-  return {{static_cast<unsigned>(tiles_ + extraBlocks)},
+  const bool overlap = device_.info().major >= 9;
+  if (tiling_.wide)
+    return {{static_cast<unsigned>(tiling_.tiles + 1) / 2},
+            {2 * threads},
+            static_cast<std::size_t>(wideBytesOf(tiling_.size)),
+            1,
+            overlap};
+  return {{static_cast<unsigned>(tiling_.tiles + extraBlocks)},
           {threads},
-          std::size_t(2) * tile_ * widest * sizeof(float),
+          std::size_t(2) * tiling_.size * widest * sizeof(float),
           1,
-          device_.info().major >= 9};
+          overlap};
 }
 
 void NodeNetworkOnDevice::update(cuda::Stream& stream, const DeviceBatch& batch, int block) {
   const bool first = block == 0;
-  cuda::launch(stream, updateKernel_, geometry(0, std::max(H_, F_)),
-               {batch.atoms, m_.data(), x_.data(), first ? embedding_.data() : nullptr, batch.types,
-                embeddingNorm_, bound_.data(), gradient_ ? slope_[block].data() : nullptr,
-                y_[block + 1].data(), blocks_[block].lin2.view, blocks_[block].lin.view,
-                blocks_[block + 1].lin1.view});
+  cuda::launch(
+      stream, updateKernel_, geometry(0, std::max(H_, F_)),
+      {batch.atoms, tiling_.rows, m_.data(), x_.data(), first ? embedding_.data() : nullptr,
+       batch.types, embeddingNorm_, bound_.data(), gradient_ ? slope_[block].data() : nullptr,
+       y_[block + 1].data(), view(blocks_[block].lin2), view(blocks_[block].lin),
+       view(blocks_[block + 1].lin1)});
 }
 
 void NodeNetworkOnDevice::top(cuda::Stream& stream, const DeviceBatch& batch) {
   const int last = config_.blocks - 1;
   NodeTopArguments a{};
   a.atoms = batch.atoms;
+  a.rows = tiling_.rows;
   a.gradient = gradient_;
   a.m = m_.data();
   a.x = x_.data();
@@ -199,13 +240,13 @@ void NodeNetworkOnDevice::top(cuda::Stream& stream, const DeviceBatch& batch) {
   a.embeddingNorm = embeddingNorm_;
   a.bound = bound_.data();
   a.slope = slope_[last].data();
-  a.lin2 = blocks_[last].lin2.view;
-  a.lin = blocks_[last].lin.view;
-  a.linReverse = blocks_[last].linReverse.view;
-  a.lin2Reverse = blocks_[last].lin2Reverse.view;
+  a.lin2 = view(blocks_[last].lin2);
+  a.lin = view(blocks_[last].lin);
+  a.linReverse = view(blocks_[last].linReverse);
+  a.lin2Reverse = view(blocks_[last].lin2Reverse);
   for (std::size_t k = 0; k < head_.size(); ++k) {
-    a.head[k] = head_[k].view;
-    a.headReverse[k] = headReverse_[k].view;
+    a.head[k] = view(head_[k]);
+    a.headReverse[k] = view(headReverse_[k]);
     a.headSlope[k] = headSlope_[k].data();
   }
   a.last = last_.data();
@@ -222,10 +263,11 @@ NodeEnergyArguments NodeNetworkOnDevice::energyArguments(const DeviceBatch& batc
 void NodeNetworkOnDevice::reverse(cuda::Stream& stream, const DeviceBatch& batch, int block,
                                   double* energy) {
   const int extra = energy ? std::min(batch.systems, 128) : 0;
-  cuda::launch(stream, reverseKernel_, geometry(extra, std::max(H_, F_)),
-               {batch.atoms, gradY_.data(), x_.data(), bound_.data(), slope_[block - 1].data(),
-                m_.data(), blocks_[block].lin1Reverse.view, blocks_[block - 1].linReverse.view,
-                blocks_[block - 1].lin2Reverse.view, energyArguments(batch, energy)});
+  cuda::launch(
+      stream, reverseKernel_, geometry(extra, std::max(H_, F_)),
+      {batch.atoms, tiling_.rows, gradY_.data(), x_.data(), bound_.data(), slope_[block - 1].data(),
+       m_.data(), view(blocks_[block].lin1Reverse), view(blocks_[block - 1].linReverse),
+       view(blocks_[block - 1].lin2Reverse), energyArguments(batch, energy)});
 }
 
 void NodeNetworkOnDevice::energies(cuda::Stream& stream, const DeviceBatch& batch, double* energy) {

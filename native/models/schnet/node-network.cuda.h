@@ -4,9 +4,10 @@
 namespace mdlab {
 
 // One linear layer as the kernels read it: weights as sums of two halves in the order of the tensor
-// cores' fragments, times a power of two that keeps both halves in range.
+// cores' operands, times a power of two that keeps both halves in range.
 struct NodeMatrix {
-  const void* words;  // (out/32, in/16, 2, hi|lo, 32 lanes) of 16 bytes
+  const void* words;  // node-narrow.h: (out/32, in/16, 2, hi|lo, 32 lanes) of 16 bytes;
+                      // node-wide.h: (in/32, hi|lo, 4, out/8) of 8 x 8 halves
   const float* bias;  // (out), or null
   float unscale;      // what a product with the words is multiplied by
   float norm;         // no less than the matrix's largest singular value
@@ -15,9 +16,19 @@ struct NodeMatrix {
 
 constexpr int maxHeadLayers = 6;  // hidden layers of the output network
 
+// Shared memory of a block of node-wide.h: two layers' weights, two tiles of T atoms, of which each
+// 8 channels begin `wideAlong` bytes after those before (128 for 8 atoms; 16 keep writers apart).
+constexpr int wideSlot = 128 * 128 * 4;
+template <int T>
+constexpr int wideAlong = T * 16 + 16;
+template <int T>
+constexpr int wideTileBytes = 2 * 16 * wideAlong<T>;
+template <int T>
+constexpr int wideBytes = 2 * wideSlot + 2 * wideTileBytes<T>;
+
 // x += lin act(lin2 m + b2) + b; y = lin1 x of the next block.
 struct NodeUpdateArguments {
-  int atoms;
+  int atoms, rows;         // in all, of a tile
   const float* m;          // (atoms,F)
   float* x;                // (atoms,H)
   const float* embedding;  // (types,H): where x comes from in the first block, else null
@@ -31,7 +42,7 @@ struct NodeUpdateArguments {
 
 // The last block's update, the head, their reverse: energies, g = dE/dx (over x), dE/dm (over m).
 struct NodeTopArguments {
-  int atoms;
+  int atoms, rows;
   int gradient;
   float* m;
   float* x;
@@ -57,9 +68,9 @@ struct NodeEnergyArguments {
   double* sum;          // (systems), added to; null: not wanted
 };
 
-// g += lin1ᵀ dE/dy of block l; dE/dm of block l-1. Blocks past the tiles sum energies.
+// g += lin1ᵀ dE/dy of block l; dE/dm of block l-1; energies of systems.
 struct NodeReverseArguments {
-  int atoms;
+  int atoms, rows;
   const float* gradY;  // (atoms,F)
   float* g;            // (atoms,H)
   float* bound;        // (atoms) no less than ‖g‖
