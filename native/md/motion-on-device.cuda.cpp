@@ -186,9 +186,10 @@ void MotionOnDevice::prepare() {
 }
 
 void MotionOnDevice::enqueueEvaluation() {
+  const DeviceEvaluation out{arguments_.energy, arguments_.forces, arguments_.virial};
+  potential_.enqueueAside(stream_, batch_, out);
   if (list_) list_->enqueueUpdate(stream_, batch_);
-  potential_.enqueue(stream_, batch_, list_ ? &list_->view() : nullptr,
-                     {arguments_.energy, arguments_.forces, arguments_.virial});
+  potential_.enqueue(stream_, batch_, list_ ? &list_->view() : nullptr, out);
 }
 
 void MotionOnDevice::evaluate() {

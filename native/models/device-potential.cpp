@@ -105,6 +105,7 @@ void DevicePotential::evaluate(const Batch& batch, const NeighborList*, const Ev
   Host& h = *host_;
   h.results.zero(h.stream);
   timeStages(true);
+  enqueueAside(h.stream, h.batch.view(), h.out);
   enqueue(h.stream, h.batch.view(), list, h.out);
   timeStages(false);
   h.values.resize(h.results.size());
@@ -170,7 +171,20 @@ class SumOnDevice final : public DevicePotential {
   }
   void enqueue(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView* list,
                const DeviceEvaluation& out) override {
-    for (const auto& term : terms_) term->enqueue(stream, batch, list, out);
+    for (const auto& term : terms_) {
+      if (isAside(*term)) continue;
+      if (!term->joins()) stream.join();
+      term->enqueue(stream, batch, list, out);
+    }
+    stream.join();
+  }
+  void enqueueAside(cuda::Stream& stream, const DeviceBatch& batch,
+                    const DeviceEvaluation& out) override {
+    if (std::ranges::none_of(terms_, [&](const auto& term) { return isAside(*term); })) return;
+    stream.branch([&](cuda::Stream& beside) {
+      for (const auto& term : terms_)
+        if (isAside(*term)) term->enqueue(beside, batch, nullptr, out);
+    });
   }
   void checkBatch(const Batch& batch) const override {
     for (const auto& term : terms_) term->checkBatch(batch);
@@ -190,6 +204,12 @@ class SumOnDevice final : public DevicePotential {
   }
 
  private:
+  // Bonded terms, beside one that leaves them the time.
+  bool isAside(const DevicePotential& term) const {
+    return term.cutoff() == 0 && !term.joins() &&
+           std::ranges::any_of(terms_, [](const auto& other) { return other->joins(); });
+  }
+
   std::vector<std::shared_ptr<DevicePotential>> terms_;
 };
 

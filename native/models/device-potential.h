@@ -29,6 +29,12 @@ class DevicePotential : public Potential {
   // order (no float atomics), so two runs give the same bits.
   virtual void enqueue(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView* list,
                        const DeviceEvaluation& out) = 0;
+  // Called before enqueue() with the same results, and before the list is brought up to date: what
+  // reads no list may go on a branch of the stream, beside what follows.
+  virtual void enqueueAside(cuda::Stream&, const DeviceBatch&, const DeviceEvaluation&) {}
+  // Whether enqueue() joins the stream's branch before it touches results: until then another term
+  // may be adding to them.
+  virtual bool joins() const { return false; }
   // Throws Error(EINVALID) where a type, box or size does not fit this potential.
   virtual void checkBatch(const Batch& batch) const = 0;
   // Throws Error(ENUMERIC) saying what is wrong with a system whose results are not finite, where

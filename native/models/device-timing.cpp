@@ -23,8 +23,9 @@ DeviceTiming timeOnDevice(DevicePotential& potential, const Batch& batch, int re
   const cuda::Graph graph(stream, [&] {
     energy.zero(stream);
     forces.zero(stream);
-    potential.enqueue(stream, on.view(), list ? &list->view() : nullptr,
-                      {energy.data(), forces.data(), nullptr});
+    const DeviceEvaluation out{energy.data(), forces.data(), nullptr};
+    potential.enqueueAside(stream, on.view(), out);
+    potential.enqueue(stream, on.view(), list ? &list->view() : nullptr, out);
   });
   DeviceTiming out;
   if (list) out.edges = list->edges(stream);

@@ -1,5 +1,6 @@
 // The device's Verlet list: the test that decides about a rebuild, and the rebuild of systems that
 // look at all pairs. A warp finds a row in ascending order of neighbours, so no entry is sorted.
+#include "cuda/overlap.h"
 #include "neighbors/device-geometry.h"
 
 namespace mdlab {
@@ -117,6 +118,7 @@ __device__ void keepPositions(const ListArguments& a) {
 // makes its lattice anew. A thread per atom (or system, where more). Floor: 48 bytes an atom; at 1
 // million atoms 80% of an H200's copy bandwidth (14 µs) while nothing moves.
 __global__ void __launch_bounds__(listThreads) testMoved(ListArguments a) {
+  awaitKernelBefore();
   if (a.state->overflow) return;
   const int t = blockIdx.x * listThreads + threadIdx.x;
   bool any = t < a.batch.atoms && moved(a, t);
@@ -144,6 +146,7 @@ __global__ void __launch_bounds__(listThreads) buildPairs(ListArguments a) {
   __shared__ int ticket, counts[listWarps];
   __shared__ unsigned long long before;
   __shared__ DeviceLattice lattices[Small && !Open ? listWarps : 1];
+  awaitKernelBefore();
   if (Small) {
     if (a.state->overflow) return;
     bool any = false;

@@ -220,12 +220,15 @@ void VerletListOnDevice::State::enqueue(cuda::Stream& stream, const DeviceBatch&
   const bool small = batch.atoms <= smallBatch && batch.systems <= smallBatch;
   const auto test = cuda::blocksFor(std::max(batch.atoms, batch.systems), listThreads);
   const cuda::Dim3 threads{listThreads};
-  if (cells || !small) cuda::launch(stream, (*pairKernels)["mdlab::testMoved"], {test, threads}, a);
+  const auto overlapping = [&](const char* name, cuda::Dim3 grid) {
+    cuda::launch(stream, (*pairKernels)[name], {grid, threads, 0, 1, true}, a);
+  };
+  if (cells || !small) overlapping("mdlab::testMoved", test);
   if (cells) return enqueueCells(stream, a);
   const char* name =
       batch.open ? (small ? "mdlab::buildPairs<true, true>" : "mdlab::buildPairs<true, false>")
                  : (small ? "mdlab::buildPairs<false, true>" : "mdlab::buildPairs<false, false>");
-  cuda::launch(stream, (*pairKernels)[name], {cuda::blocksFor(batch.atoms, listWarps), threads}, a);
+  overlapping(name, cuda::blocksFor(batch.atoms, listWarps));
 }
 
 void VerletListOnDevice::State::enqueueCells(cuda::Stream& stream, const ListArguments& a) const {

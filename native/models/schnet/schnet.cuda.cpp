@@ -48,6 +48,7 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
   }
 
   bool needsList(const DeviceBatch& batch) const override { return interaction_->needsList(batch); }
+  bool joins() const override { return true; }
   void checkBatch(const Batch& batch) const override { checkTypes(batch, config_); }
 
   void prepare(cuda::Stream& stream, const DeviceBatch& batch, std::int64_t edges, bool forces,
@@ -68,6 +69,7 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
       if (l < last) time("node", [&] { node_->update(stream, batch, l); });
     }
     time("head", [&] { node_->top(stream, batch); });
+    stream.join();
     if (gradient) {
       double* energy = out.energy;
       for (int l = last; l >= 0; --l) {
