@@ -183,6 +183,7 @@ void Stream::branch(const std::function<void(Stream&)>& body) {
 void Stream::join() {
   if (!branch_ || !branch_->open) return;
   branch_->open = false;
+  joined_ = true;
   check(driver().streamWaitEvent(handle(), branch_->done, 0), "event");
 }
 

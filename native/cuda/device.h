@@ -86,12 +86,16 @@ class Stream {
   // What body enqueues on the stream it is given runs beside what follows on this one until join();
   // also within a capture.
   void branch(const std::function<void(Stream&)>& body);
-  // What follows waits for the branch, where there is one.
+  // What follows waits for the branch, where there is one; the next launch starts when all before
+  // it has ended, Geometry::overlap or not.
   void join();
+  // Whether the next launch is the first after a join(); asked once.
+  bool takeJoined() { return std::exchange(joined_, false); }
 
  private:
   std::shared_ptr<StreamState> state_;
   std::unique_ptr<struct Branch> branch_;
+  bool joined_ = false;
 };
 
 // Time between two points of a stream.

@@ -76,7 +76,8 @@ void launchFunction(Stream& stream, FunctionHandle* function, const Geometry& g,
     attributes[count].value.cluster[1] = attributes[count].value.cluster[2] = 1;
     ++count;
   }
-  if (g.overlap && hopper) {
+  const bool joined = stream.takeJoined();
+  if (g.overlap && hopper && !joined) {
     attributes[count].id = programmaticSerialization;
     attributes[count].value.overlap = 1;
     ++count;
