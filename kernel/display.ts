@@ -4,9 +4,10 @@ import { Live } from '../lib/live.js';
 import { Figure, InteractiveFigure, View, view } from '../lib/plot/index.js';
 import { escapeHtml, imageTag, type Library } from '../lib/plot/page.js';
 import { type ProgressState, progressDetails, progressLine } from '../lib/progress.js';
-import { type Box, Structure, Trajectory, volume } from '../lib/structure/index.js';
+import { Structure, Trajectory } from '../lib/structure/index.js';
 import { Claims } from '../lib/studies/claims.js';
 import { claimsBundle } from './claims.js';
+import { describeOwn, describeStructure, describeTrajectory } from './describe.js';
 import { foreignBundle } from './display-foreign.js';
 import { isTable, tableBundle } from './display-table.js';
 import { describeArray, describeShaped, describeValue, isShaped, isTypedArray } from './display-values.js';
@@ -38,6 +39,8 @@ export function bundle(value: unknown, cell?: string): MimeBundle | Promise<Mime
 
 function inWords(value: unknown): string {
   if (isTypedArray(value)) return describeArray(value);
+  const own = describeOwn(value);
+  if (own) return own;
   return isShaped(value) ? describeShaped(value) : describeValue(value);
 }
 
@@ -106,41 +109,6 @@ export function progressBundle(state: ProgressState): MimeBundle {
     'text/html': `<div style="display:flex;align-items:center;gap:10px;flex-wrap:wrap;font-variant-numeric:tabular-nums">${label ? `<b>${label}</b>` : ''}${bar}<span>${words}</span></div>`,
     'text/plain': progressLine(state),
   };
-}
-
-function describeStructure(s: Structure): string {
-  const counts = new Map<string, number>();
-  for (const symbol of s.symbols) counts.set(symbol, (counts.get(symbol) ?? 0) + 1);
-  const kinds = [...counts].sort((a, b) => b[1] - a[1]).map(([symbol, n]) => `${symbol} ${formatNumber(n)}`);
-  const shown = kinds.length > 8 ? [...kinds.slice(0, 8), `${kinds.length - 8} more kinds`] : kinds;
-  const residues = s.residues
-    ? new Set(Array.from(s.residues.ids, (id, i) => `${s.residues!.chains[i]}${id}`)).size
-    : 0;
-  const facts = [
-    `${formatNumber(s.count)} particle${s.count === 1 ? '' : 's'}`,
-    residues ? `${formatNumber(residues)} residues` : '',
-    s.bonds ? `${formatNumber(s.bonds.length / 2)} bonds` : '',
-    describeBox(s.box),
-  ].filter(Boolean);
-  return `Structure${s.name ? ` ${s.name}` : ''}: ${facts.join(', ')}\n  ${shown.join(', ')}`;
-}
-
-function describeBox(box: Box | null): string {
-  if (!box) return 'no box';
-  const v = box.vectors;
-  const lengths = [0, 3, 6].map((r) => formatNumber(Math.hypot(v[r]!, v[r + 1]!, v[r + 2]!)));
-  const square = [1, 2, 3, 5, 6, 7].every((i) => v[i] === 0);
-  const axes = ['x', 'y', 'z'].filter((_, k) => box.periodic[k]).join('');
-  const repeats = axes === 'xyz' ? 'periodic' : axes ? `periodic in ${axes}` : 'not periodic';
-  return `${square ? '' : 'triclinic '}box ${lengths.join(' × ')} Å (${formatNumber(volume(box))} Å³, ${repeats})`;
-}
-
-function describeTrajectory(t: Trajectory): string {
-  const times = t.frames.map((f) => f.time).filter((time) => time !== undefined);
-  const span =
-    times.length > 1 ? `, ${formatNumber(times[0]! / 1000)} to ${formatNumber(times.at(-1)! / 1000)} ps` : '';
-  const structure = describeStructure(t.topology).replace(/^/gm, '  ');
-  return `Trajectory: ${formatNumber(t.length)} frame${t.length === 1 ? '' : 's'}${span}\n${structure}`;
 }
 
 function describeError(error: Error): string {

@@ -2,6 +2,7 @@
 
 import { Live, type LiveSink, liveSink } from '../lib/live.js';
 import type { ProgressState } from '../lib/progress.js';
+import { installInspection } from './describe.js';
 import { bundle, liveBundle, progressBundle } from './display.js';
 import { metadataOf } from './display-metadata.js';
 import type { DisplayHandle, DisplayOptions, RichText } from './globals.js';
@@ -70,6 +71,8 @@ export function installGlobals(
       shownProgress.add(state.id);
     },
   };
+
+  installInspection();
 
   const live: LiveSink = {
     async show(object, update) {

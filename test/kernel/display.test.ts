@@ -5,6 +5,8 @@ import * as assert from 'uvu/assert';
 import { bundle, progressBundle } from '../../kernel/display.js';
 import { metadataOf } from '../../kernel/display-metadata.js';
 import { MdlabError } from '../../lib/errors.js';
+import { langevin, simulate } from '../../lib/md/index.js';
+import { harmonicWell } from '../../lib/models/index.js';
 import { figure, heatmap, line, view } from '../../lib/plot/index.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
 import { table } from '../../lib/tables/index.js';
@@ -176,6 +178,27 @@ test('arrays inside other values are shown in short; Node’s own printing is le
     '{\n  forces: Float64Array(300\u202f000) [0, 0, 0, …] min -2, max 0,\n  types: Int32Array(2) [1, 2],\n  bytes: Uint8Array(4.88 KiB)\n}',
   );
   assert.match(inspect(frame.types), /^Int32Array\(2\) \[ 1, 2 \]$/);
+});
+
+test('potentials, runs and frames say what they are; nothing is dumped', async () => {
+  const well = harmonicWell({ k: 1 });
+  assert.match(await text(well), /^\w+ harmonic well.*: (cpu|reference), float64/);
+  const run = simulate(pair.with({ box: null }), well, {
+    integrator: langevin({ temperature: 300, friction: 2, timestep: 1, seed: 7 }),
+    replicas: 3,
+    steps: 4,
+    every: 4,
+    progress: false,
+  });
+  assert.match(
+    await text(run),
+    /^Simulation: step 0 of 4 \(0 ps\)\n {2}3 systems, 6 particles\n {2}Langevin, friction 2 \/ps, 300 K, time step 1 fs, seed 7\n/,
+  );
+  for await (const frame of run)
+    assert.match(
+      await text(frame),
+      /^Frame at step 4 \(0\.004 ps\): 3 systems, 6 particles\n {2}temperature \(K\) mean [\d.]+, from [\d.]+ to [\d.]+\n/,
+    );
 });
 
 test('tensors and device buffers: shape, kind, device, range', async () => {

@@ -188,6 +188,32 @@ test('a page that is loaded again is told every model', async () => {
   assert.is(updatesOf(asked, Object.keys(states)[0]!)[0]!['method'], 'update');
 });
 
+test('a handler redraws a live figure at once', async () => {
+  const { models } = await shown(`
+    const fig = figure(line([0, 1], [0, 300])).live();
+    const K = slider({ label: 'K', min: 250, max: 400, step: 5, value: 300 });
+    K.onChange((v) => fig.update(line([0, 1], [0, v])));
+    K`);
+  const from = c.received.length;
+  for (const value of [350, 355, 360]) await change(models.get('IntSliderModel')!.id, { value });
+  const drawn = c.received.slice(from).filter((m) => m.type === 'update_display_data');
+  const ends = drawn.map((m) => {
+    const data = (m.content['data'] as Json)['application/vnd.plotly.v1+json'] as { data: { y: number[] }[] };
+    return data.data[0]!.y[1];
+  });
+  assert.equal(ends, [350, 355, 360], 'each is drawn before the page sends the next');
+});
+
+test('a structure inside another value, or printed, is one line', async () => {
+  await c.execute("import { beadsFromSequence } from 'mdlab'; const s = beadsFromSequence('AG');");
+  assert.match(
+    (await c.value('({ s })'))!,
+    /^\{\n? *s: Structure.*: 9 particles, 2 residues, 8 bonds, no box\n? ?\}$/,
+  );
+  const { stdout } = await c.execute('console.log(s)');
+  assert.match(stdout, /^Structure.*: 9 particles.*\n$/);
+});
+
 test('interact: controls, and below them one figure that follows', async () => {
   const { iopub, reply } = await c.execute(`
     const panel = interact(({ T, shape, grid }) => {
