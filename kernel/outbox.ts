@@ -42,8 +42,10 @@ export class Outbox {
 
 /** Text of one stream is gathered this long before it goes out, ms … */
 const gatherFor = 20;
+/** … this long while more keeps coming, since front ends draw all of a cell's text again for each message … */
+const gatherMore = 150;
 /** … or until there is this much of it. */
-const gatherUpTo = 256 * 1024;
+const gatherUpTo = 1024 * 1024;
 /** Of one cell's stream text no more than this goes out as it comes, characters; of the rest, the end follows the cell. */
 const streamLimit = 16 * 1024 * 1024;
 const tailKept = 64 * 1024;
@@ -61,6 +63,7 @@ export class Broadcast {
   private pending:
     | { name: string; text: string[]; size: number; parent: Header; timer: NodeJS.Timeout }
     | undefined;
+  private lastText = Number.NEGATIVE_INFINITY;
   private readonly volumes = new WeakMap<Header, Overflow>();
 
   constructor(
@@ -111,7 +114,8 @@ export class Broadcast {
     if (!text) return;
     if (this.pending?.name !== name || this.pending.parent !== parent) {
       this.flush();
-      const timer = setTimeout(() => this.flush(), gatherFor);
+      const flowing = performance.now() - this.lastText < 2 * gatherMore;
+      const timer = setTimeout(() => this.flush(), flowing ? gatherMore : gatherFor);
       this.pending = { name, text: [], size: 0, parent, timer };
     }
     this.pending.text.push(text);
@@ -138,6 +142,7 @@ export class Broadcast {
     const p = this.pending;
     if (!p) return;
     this.pending = undefined;
+    this.lastText = performance.now();
     clearTimeout(p.timer);
     const content = { name: p.name, text: p.text.join('') };
     this.outbox.send(this.codec.encode({ type: 'stream', content, parent: p.parent }));

@@ -108,8 +108,11 @@ export class Converter {
     const before = this.beforeFile;
     const locals = this.localFiles();
     const found: ts.Diagnostic[] = [];
-    for (const f of [cell, ...locals])
-      found.push(...program.getSyntacticDiagnostics(f), ...program.getSemanticDiagnostics(f));
+    for (const f of [cell, ...locals]) {
+      const syntax = program.getSyntacticDiagnostics(f);
+      // What the pieces of text that does not parse might mean is noise.
+      found.push(...(syntax.length ? syntax : program.getSemanticDiagnostics(f)));
+    }
     const errors = this.described(found, code);
     if (errors.length) return { diagnostics: errors };
     const checker = program.getTypeChecker();

@@ -83,6 +83,12 @@ test('strict: null and implicit any are errors, with a code frame below the plac
   assert.is(both.text.match(/error TS2322/g)?.length, 2);
 });
 
+test('what does not parse is told once, without guesses at what its pieces mean', async () => {
+  const e = await s.error('function g8( {');
+  assert.not.match(e.text, /TS2391|TS7010|TS7031/);
+  assert.match(e.text, /TS1005/);
+});
+
 test('a run-time error: name, message, typed line, code frame, the way it came, nothing of the kernel', async () => {
   const e = await s.error(
     'interface Unused {\n  a: number;\n}\nconst o6 = {\n  get deep(): number {\n    throw new RangeError("too deep");\n  },\n};\nfunction go6(): number {\n  return o6.deep;\n}\ngo6();',
