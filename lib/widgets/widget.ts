@@ -156,7 +156,7 @@ export abstract class Widget {
 
   private take(data: Record<string, unknown>): unknown {
     if (data['method'] === 'update') {
-      const changes = data['state'] as WidgetState;
+      const changes = (data['state'] ?? {}) as WidgetState;
       Object.assign(this.state!, changes);
       return this.received(changes);
     }

@@ -1,8 +1,9 @@
 // Figures that are redrawn while a cell runs, through the kernel's executor.
+import { availableParallelism, loadavg } from 'node:os';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MimeBundle } from '../../kernel/wire.js';
-import { TestSession } from './tools.js';
+import { sleep, TestSession } from './tools.js';
 
 interface Shown {
   type: string;
@@ -104,6 +105,27 @@ test('what was shown before a cell fails is part of it, with its last state', as
   const shown = session.outputs.slice(from).map(({ output }) => output as unknown as Shown);
   assert.equal(pointsOf(shown.find((s) => s.id && !s.id.includes('live'))!), [[5, 6]]);
   assert.equal(pointsOf(shown.filter((s) => s.id?.includes('live')).at(-1)!), [[0, 1, 4]]);
+});
+
+test('stopping a cell that draws is quick, and its last state is drawn', async () => {
+  const from = session.outputs.length;
+  const stopped = session.error(`
+    const running = figure(line([], [])).live();
+    for (let i = 0; ; i++) {
+      running.append(i, i);
+      await new Promise((r) => setTimeout(r, 20));
+    }`);
+  await sleep(1500);
+  const asked = performance.now();
+  session.session.interrupt();
+  assert.match((await stopped).ename, /Interrupt/);
+  const took = performance.now() - asked;
+  assert.ok(took < 1000 * Math.max(1, loadavg()[0]! / availableParallelism()), `${took} ms`);
+  await sleep(1000);
+  const count = Number(await session.value("(running.figure.data[0]!['x'] as number[]).length"));
+  const last = session.outputs.slice(from).at(-1)!.output as unknown as Shown;
+  assert.is(pointsOf(last)[0]!.length, count);
+  assert.ok(count > 20);
 });
 
 test('what fails while drawing fails the cell', async () => {

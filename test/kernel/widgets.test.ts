@@ -115,6 +115,8 @@ test('values outside of what a control holds are refused from code and passed ov
   const { reply } = await c.execute('z.value = 11');
   assert.match(String(reply.content['evalue']), /slider\.value: must be within 0\.\.10, received 11/);
   for (const value of [99, 'x', null]) await change(models.get('IntSliderModel')!.id, { value });
+  for (const data of [{}, { method: 'update' }, { method: 'custom' }, { method: 7, state: [] }])
+    await say(models.get('IntSliderModel')!.id, data);
   assert.is(await c.value('z.value'), '0');
   const wrong = await c.execute('slider({ min: 1, max: 1 })');
   assert.match(String(wrong.reply.content['evalue']), /slider\.min, max: must be numbers that rise/);
