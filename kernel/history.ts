@@ -51,8 +51,8 @@ export class History {
     const all = [...otherSessions(this.folder, this.file.session).flat(), ...this.own];
     if (type === 'tail') return last(all, number(r, 'n', usualTail));
     if (type !== 'search') return unknownChoice('hist_access_type', type, ['tail', 'range', 'search']);
-    const pattern = text({ pattern: '*', ...r }, 'pattern');
-    const found = all.filter((e) => matches(e.input, pattern));
+    const wanted = globOf(text({ pattern: '*', ...r }, 'pattern'));
+    const found = all.filter((e) => wanted(e.input));
     return last(flag(r, 'unique', false) ? newestOfEach(found) : found, number(r, 'n', found.length));
   }
 
@@ -77,37 +77,45 @@ function newestOfEach(entries: Entry[]): Entry[] {
 }
 
 /** A glob: `*` any text, `?` one character, `[abc]`, `[a-z]` and `[^a]` one of a set. Takes no more than |text| |pattern| steps. */
-export function matches(text: string, pattern: string): boolean {
-  const wanted = pieces(pattern);
-  const given = [...text];
-  let [t, p] = [0, 0];
-  let [backText, backPattern] = [0, -1];
-  while (t < given.length) {
-    const piece = wanted[p];
-    if (piece === '*') [backText, backPattern, p] = [t, p, p + 1];
-    else if (piece?.(given[t]!)) [t, p] = [t + 1, p + 1];
-    else if (backPattern >= 0) {
-      backText++;
-      [t, p] = [backText, backPattern + 1];
-    } else return false;
-  }
-  return wanted.slice(p).every((piece) => piece === '*');
+export function globOf(pattern: string): (text: string) => boolean {
+  const pieces = piecesOf(pattern);
+  // Most texts are told apart by the longest run of plain characters.
+  const plain = pattern.split(/[*?[\]]/).sort((a, b) => b.length - a.length)[0]!;
+  const sought = pattern.includes('[') ? '' : plain;
+  return (text) => text.includes(sought) && matches(text, pieces);
 }
 
-type Piece = '*' | ((character: string) => boolean);
+type Piece = '*' | ((character: number) => boolean);
 
-function pieces(pattern: string): Piece[] {
+function matches(text: string, pieces: Piece[]): boolean {
+  let [t, p] = [0, 0];
+  let [backText, backPiece] = [0, -1];
+  const after = (at: number): number => at + (text.codePointAt(at)! > 0xffff ? 2 : 1);
+  while (t < text.length) {
+    const piece = pieces[p];
+    if (piece === '*') [backText, backPiece, p] = [t, p, p + 1];
+    else if (piece?.(text.codePointAt(t)!)) [t, p] = [after(t), p + 1];
+    else if (backPiece >= 0) {
+      backText = after(backText);
+      [t, p] = [backText, backPiece + 1];
+    } else return false;
+    // What ends in `*` takes the rest, whatever it is.
+    if (pieces[p] === '*' && p === pieces.length - 1) return true;
+  }
+  return pieces.slice(p).every((piece) => piece === '*');
+}
+
+function piecesOf(pattern: string): Piece[] {
   return (pattern.match(/\[\^?\]?[^\]]*\]|[\s\S]/gu) ?? []).map((piece) => {
     if (piece === '*') return '*';
     if (piece === '?') return () => true;
-    if (piece.length < 3 || !piece.startsWith('[')) return (c) => c === piece;
+    const code = piece.codePointAt(0)!;
+    if (piece.length < 3 || !piece.startsWith('[')) return (c) => c === code;
     const not = piece[1] === '^';
-    const ranges = piece.slice(not ? 2 : 1, -1).match(/[\s\S]-[\s\S]|[\s\S]/gu) ?? [];
-    const inside = (c: string): boolean =>
-      ranges.some((r) => {
-        const [from, dash, to] = [...r];
-        return dash && to ? c >= from! && c <= to : c === from;
-      });
-    return (c) => inside(c) !== not;
+    const ranges = (piece.slice(not ? 2 : 1, -1).match(/[\s\S]-[\s\S]|[\s\S]/gu) ?? []).map((r) => {
+      const [from, , to] = [...r];
+      return [from!.codePointAt(0)!, (to ?? from)!.codePointAt(0)!] as const;
+    });
+    return (c) => ranges.some(([from, to]) => c >= from && c <= to) !== not;
   });
 }

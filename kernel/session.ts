@@ -65,6 +65,9 @@ const rememberedRuns = 10_000;
 /** A cell that asks about a name. */
 const question = /^\s*(?:([\p{L}_$][\p{L}\p{N}_$.]*)\s*\?{1,2}|\?{1,2}\s*([\p{L}_$][\p{L}\p{N}_$.]*))\s*$/u;
 
+/** What an expression without a value shows, where something has to be shown. */
+const nothing: MimeBundle = { 'text/plain': 'undefined' };
+
 /** Asks a person on behalf of a cell. Aborted when the cell is over before there is an answer. */
 export type Ask<Owner> = (owner: Owner, question: Question, signal: AbortSignal) => Promise<Answer>;
 
@@ -248,7 +251,7 @@ export class Session<Owner> {
     for (const [name, code] of Object.entries(job.options.expressions ?? {})) {
       const r = await this.run(job, `(${code})`, `user expression ${name}`);
       if (r.status === 'error') reply.expressions[name] = r;
-      else if (r.status === 'ok') reply.expressions[name] = { status: 'ok', data: r.result ?? {} };
+      else if (r.status === 'ok') reply.expressions[name] = { status: 'ok', data: r.result ?? nothing };
     }
     return reply;
   }

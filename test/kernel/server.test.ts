@@ -184,10 +184,17 @@ test('silent and store_history', async () => {
 
 test('user_expressions', async () => {
   const e = await c.execute('const ue = 4', {
-    user_expressions: { double: 'ue * 2', broken: 'nothing + 1' },
+    user_expressions: {
+      double: 'ue * 2',
+      broken: 'nothing + 1',
+      empty: 'undefined',
+      waits: 'await Promise.resolve(ue)',
+    },
   });
   const r = content(e.reply)['user_expressions'] as Record<string, Record<string, unknown>>;
   assert.equal(r['double'], { status: 'ok', data: { 'text/plain': '8' }, metadata: {} });
+  assert.equal(r['empty']!['data'], { 'text/plain': 'undefined' });
+  assert.equal(r['waits']!['data'], { 'text/plain': '4' });
   assert.is(r['broken']!['status'], 'error');
   assert.match(String(r['broken']!['evalue']), /Cannot find name 'nothing'/);
 });
