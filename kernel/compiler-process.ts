@@ -102,6 +102,11 @@ export class CompilerProcess {
     return this.call('isComplete', [code]) as Promise<CompletenessReply>;
   }
 
+  /** Ends the process and what it is at; the next call starts another. */
+  restart(): void {
+    this.child.kill('SIGKILL');
+  }
+
   get pid(): number | undefined {
     return this.child.pid;
   }

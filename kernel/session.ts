@@ -169,7 +169,10 @@ export class Session<Owner> {
     }
     job.cancelled = true;
     const { run } = job;
-    if (run === undefined) return;
+    if (run === undefined) {
+      this.stopCompiling(job);
+      return;
+    }
     if (job.interruptedAt !== undefined) {
       if (Date.now() - job.interruptedAt >= hintAfter) this.executor.restart();
       return;
@@ -178,6 +181,13 @@ export class Session<Owner> {
     this.executor.interrupt(run);
     setTimeout(() => {
       if (job.run === run) this.put(run, { type: 'stream', name: 'stderr', text: hint });
+    }, hintAfter).unref();
+  }
+
+  /** Types can take a minute to check: that is not waited for. */
+  private stopCompiling(job: Job<Owner>): void {
+    setTimeout(() => {
+      if (this.current === job && job.run === undefined) this.compiler.restart();
     }, hintAfter).unref();
   }
 
@@ -266,7 +276,10 @@ export class Session<Owner> {
 
   private async run(job: Job<Owner>, code: string, label: string): Promise<ExecuteReply> {
     const before = this.declarations;
-    const compiled = await this.compiler.compile(before, code, label);
+    const compiled = await this.compiler.compile(before, code, label).catch((e: unknown) => {
+      if (job.cancelled) return { failure: notStarted() };
+      throw e;
+    });
     if ('failure' in compiled) return { status: 'error', error: compiled.failure };
     if (job.cancelled) return { status: 'error', error: notStarted() };
     const { cell } = compiled;

@@ -147,6 +147,22 @@ test('an interrupt while nothing runs changes nothing', async () => {
   assert.is(await c.value('kept'), '7');
 });
 
+test('a cell whose types take a minute to check is stopped before it runs', async () => {
+  const letters = [...'abcdefghij'].map((l) => `'${l}'`).join('|');
+  const id = c.sendExecute(
+    `console.log('ran');\ntype Perm<T, U = T> = [T] extends [never] ? [] : U extends U ? [U, ...Perm<Exclude<T, U>>] : never;\nconst p = [] as unknown as Perm<${letters}>;\nconst q: Perm<${letters}> = p;`,
+  );
+  await c.wait((m) => m.parent === id && m.type === 'execute_input');
+  await sleep(300);
+  const t = Date.now();
+  await c.request('interrupt_request', {}, 'control');
+  const e = await c.finished(id);
+  assert.ok(Date.now() - t < 4000, `${Date.now() - t} ms`);
+  assert.is(e.reply.content['ename'], 'KeyboardInterrupt');
+  assert.is(e.stdout, '');
+  assert.is(await c.value('kept'), '7');
+});
+
 test('an interrupt at once stops the cell before or after it starts', async () => {
   for (let i = 0; i < 5; i++) {
     const id = c.sendExecute('await pause(5000)');
