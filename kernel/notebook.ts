@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { MdlabError, malformed } from '../lib/errors.js';
+import { StreamLimit } from './stream-limit.js';
 import { WidgetStates } from './widget-state.js';
 import type { CellError, MimeBundle, Output } from './wire.js';
 
@@ -128,6 +129,7 @@ export function writeAtomically(file: string, text: string): void {
 export class OutputCollector {
   private readonly shown = new Map<string, (CellOutput & { data: MimeBundle; metadata: object })[]>();
   private readonly clearNext = new Set<NotebookCell>();
+  private readonly limits = new Map<NotebookCell, StreamLimit>();
   /** There is no front end at the other end of comms, but the file keeps what one would show. */
   readonly widgets = new WidgetStates();
 
@@ -147,13 +149,21 @@ export class OutputCollector {
       return;
     }
     this.beforeNew(cell);
-    if (output.type === 'stream') this.stream(cell, output.name, output.text);
-    else {
+    if (output.type === 'stream') {
+      const limit = this.limits.get(cell) ?? new StreamLimit();
+      this.limits.set(cell, limit);
+      this.stream(cell, output.name, limit.pass(output.text));
+    } else {
       const { data, metadata, id } = output;
       const o = { output_type: 'display_data' as const, data, metadata };
       cell.outputs!.push(o);
       if (id) this.shown.set(id, [...(this.shown.get(id) ?? []), o]);
     }
+  }
+
+  /** To be called when a cell is over: shows the end of a text that was too long. */
+  finish(cell: NotebookCell): void {
+    this.stream(cell, 'stdout', this.limits.get(cell)?.rest() ?? '');
   }
 
   push(cell: NotebookCell, output: CellOutput): void {
@@ -167,6 +177,7 @@ export class OutputCollector {
   }
 
   private stream(cell: NotebookCell, name: 'stdout' | 'stderr', text: string): void {
+    if (!text) return;
     const last = cell.outputs!.at(-1);
     if (last?.output_type === 'stream' && last.name === name) last.text = overwrite(last.text, text);
     else cell.outputs!.push({ output_type: 'stream', name, text: overwrite('', text) });

@@ -134,6 +134,7 @@ class Run {
     const options = { label: () => `In[${index}]`, place: String(index) };
     const r = await this.session.execute(cell.source, cell, options);
     const late = limit.stop();
+    this.collector.finish(cell);
     const error = late && r.status === 'error' ? timedOut(this.options.timeout!) : errorOf(r);
     if (error) this.collector.push(cell, { output_type: 'error', ...error });
     const silent = cell.metadata.tags?.includes(injectedTag);
