@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -97,12 +98,19 @@ test('a kernel that is killed takes every process along, busy or not', async () 
   }
 });
 
-test('the transport may be ipc', async () => {
-  const c = await Client.start({ transport: 'ipc' });
-  assert.is(await c.value('6 * 7'), '42');
-  assert.is(await c.heartbeat(), 'ping');
-  await c.close();
-});
+const six = Object.values(networkInterfaces()).some((all) => all!.some((i) => i.address === '::1'));
+for (const [what, to] of [
+  ['ipc', { transport: 'ipc', ip: join(temporaryFolder(), 'kernel') }],
+  ['IPv6', { ip: '::1' }],
+] as const)
+  if (what === 'IPv6' && !six) skip('a kernel reached by IPv6', 'this machine has no ::1');
+  else
+    test(`a kernel reached by ${what}`, async () => {
+      const c = await Client.start({ to });
+      assert.is(await c.value('6 * 7'), '42');
+      assert.is(await c.heartbeat(), 'ping');
+      await c.close();
+    });
 
 test('SIGTERM is a shutdown, SIGINT an interrupt', async () => {
   const c = await Client.start();
@@ -157,6 +165,7 @@ test('connection files that cannot be used are named with their fault', async ()
   await refuse(JSON.stringify({ ...good, ip: '192.0.2.1' }), /cannot listen on tcp:\/\/192\.0\.2\.1:\d+ for/);
   await refuse(JSON.stringify({ ...good, signature_scheme: 'hmac-none' }), /a hash that Node has/);
   await refuse(JSON.stringify({ ...good, hb_port: 'x' }), /hb_port: must be a port number/);
+  await refuse(JSON.stringify({ ...good, key: undefined }), /c\.json: key: must be text/);
   await refuse(JSON.stringify({ ...good, signature_scheme: 'none' }), /signature_scheme/);
   const taken = createServer().listen(good.control_port, '127.0.0.1');
   await refuse(JSON.stringify(good), /cannot listen on tcp:\/\/127\.0\.0\.1:\d+ for control/);
