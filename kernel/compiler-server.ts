@@ -1,4 +1,5 @@
 /** The compiler's process: answers calls that come by IPC. Ends with its parent. */
+import { getHeapStatistics } from 'node:v8';
 import { Compiler } from './compiler.js';
 import { TypeFiles } from './type-files.js';
 
@@ -10,17 +11,20 @@ interface Call {
   args: never[];
 }
 
-/** Garbage so large is collected when no call has come for a moment, bytes; and so long is that, ms. */
-const litter = 12e6;
+/**
+ * Left to itself the heap grows to several times what lives in it: each cell leaves most of a megabyte, and collecting takes
+ * as long as several cells. So much garbage is collected at once, bytes, and so much when no call has come for a moment, ms.
+ */
+const most = 24e6;
+const litter = 6e6;
 const moment = 150;
 
-/** Left to itself the heap grows to several times what lives in it before anything is collected. */
-function tidyUp(): void {
-  const before = process.memoryUsage().heapUsed;
-  if (before - lowest > litter) globalThis.gc?.();
-  lowest = Math.min(before, process.memoryUsage().heapUsed);
+let lowest = Number.POSITIVE_INFINITY;
+function tidyUp(allowed: number): void {
+  const used = (): number => getHeapStatistics().used_heap_size;
+  if (used() - lowest > allowed) globalThis.gc?.();
+  lowest = Math.min(lowest, used());
 }
-let lowest = 0;
 
 export function serve(folder: string, root: string, files: TypeFiles): void {
   const compiler = new Compiler(folder, root, files);
@@ -28,7 +32,9 @@ export function serve(folder: string, root: string, files: TypeFiles): void {
   let idle: NodeJS.Timeout | undefined;
   process.on('message', ({ call, method, args }: Call) => {
     clearTimeout(idle);
-    idle = setTimeout(tidyUp, moment);
+    idle = setTimeout(() => tidyUp(litter), moment);
+    // After the answer has gone out.
+    setImmediate(() => tidyUp(most));
     try {
       const run = compiler[method] as (...a: never[]) => unknown;
       process.send!({ call, value: run.apply(compiler, args) });

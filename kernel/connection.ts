@@ -46,14 +46,15 @@ export function readConnection(file: string): Connection {
     malformed(file, 'transport', "must be 'tcp' or 'ipc'", c.transport);
   if (typeof c.ip !== 'string' || !address[c.transport].test(c.ip))
     malformed(file, 'ip', 'must be an address', c.ip);
-  if (typeof (c.key ?? '') !== 'string') malformed(file, 'key', 'must be text', c.key);
+  if (typeof c.key !== 'string')
+    malformed(file, 'key', "must be text ('' where messages are not to be signed)", c.key);
   const scheme = c.signature_scheme || 'hmac-sha256';
   if (!/^hmac-[a-z0-9-]+$/.test(scheme) || !getHashes().includes(scheme.slice(5)))
     malformed(file, 'signature_scheme', 'must be hmac- and a hash that Node has', scheme);
   for (const p of ports)
     if (!Number.isInteger(c[p]) || c[p]! < 1 || c[p]! > 65535)
       malformed(file, p, 'must be a port number', c[p]);
-  return { ...(c as Connection), key: c.key ?? '', signature_scheme: scheme };
+  return { ...(c as Connection), signature_scheme: scheme };
 }
 
 /** Where the socket of a port is bound. */

@@ -1,6 +1,25 @@
 /** The declaration text that carries types from cell to cell: which values it names, and how to take some of them back. */
 import ts from 'typescript';
 
+/** Ends what one cell declared. */
+export const endOfCell = '//~\n';
+/** Cells whose declarations make one file. */
+const cellsInFile = 50;
+
+/** Declarations in pieces that stay the same while cells are added. */
+export function groups(declarations: string): string[] {
+  const out: string[] = [];
+  let from = 0;
+  let cells = 0;
+  for (let at = declarations.indexOf(endOfCell); at >= 0; at = declarations.indexOf(endOfCell, at + 1)) {
+    if (++cells % cellsInFile) continue;
+    out.push(declarations.slice(from, at + endOfCell.length));
+    from = at + endOfCell.length;
+  }
+  out.push(declarations.slice(from));
+  return out;
+}
+
 /** A file that has been bound: its names are known. */
 export type Bound = ts.SourceFile & { locals?: ts.SymbolTable };
 
@@ -44,7 +63,7 @@ export function remaining(
     for (const name of namesOf(s))
       if (made(name) === kind.type && old(name) & kind.type) out += `declare let ${name}: any;\n`;
   }
-  return out;
+  return text.endsWith(endOfCell) ? out + endOfCell : out;
 }
 
 /** What a name may stand for; one may stand for both. */

@@ -4,6 +4,9 @@ import { formatBytes, formatNumber } from '../lib/format.js';
 
 type Numbers = Float64Array | BigInt64Array;
 
+/** Longer words are cut: nobody reads them, and a notebook keeps them. */
+const mostText = 50_000;
+
 export function isTypedArray(value: unknown): value is Numbers {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
@@ -35,7 +38,9 @@ export function describeValue(value: unknown): string {
     },
   });
   try {
-    return inspect(value, { depth: 4, maxArrayLength: 100, maxStringLength: 10_000, breakLength: 100 });
+    const text = inspect(value, { depth: 4, maxArrayLength: 100, maxStringLength: 10_000, breakLength: 100 });
+    if (text.length <= mostText) return text;
+    return `${text.slice(0, mostText)}\n… ${formatNumber(text.length - mostText)} more characters`;
   } finally {
     delete prototype[inspect.custom];
   }

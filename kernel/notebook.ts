@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { MdlabError, malformed } from '../lib/errors.js';
+import { StreamLimit } from './stream-limit.js';
 import { WidgetStates } from './widget-state.js';
 import type { CellError, MimeBundle, Output } from './wire.js';
 
@@ -83,22 +84,26 @@ const join = (v: unknown): unknown =>
 function joinOutput(o: CellOutput): CellOutput {
   if (o.output_type === 'stream') return { ...o, text: String(join(o.text)) };
   if (o.output_type === 'error') return o;
-  return { ...o, data: mapText(o.data, join) };
+  return { ...o, data: joinText(o.data) };
 }
 
 /** JSON types keep their values: an array of strings is data there, not lines. */
-function mapText(data: MimeBundle, change: (v: unknown) => unknown): MimeBundle {
+function joinText(data: MimeBundle): MimeBundle {
   const isJson = (type: string): boolean => type === 'application/json' || type.endsWith('+json');
-  return Object.fromEntries(Object.entries(data ?? {}).map(([t, v]) => [t, isJson(t) ? v : change(v)]));
+  return Object.fromEntries(Object.entries(data ?? {}).map(([t, v]) => [t, isJson(t) ? v : join(v)]));
 }
 
-/** The text of a notebook file: several lines become arrays, so that versions compare line by line. */
+/**
+ * The text of a notebook file, as Jupyter writes it: text as arrays of lines, keys sorted. Versions compare line by line, and
+ * saving from a front end changes what has changed.
+ */
 export function formatNotebook(notebook: Notebook): string {
-  const split = (v: unknown): unknown => (typeof v === 'string' && v.includes('\n') ? v.split(/(?<=\n)/) : v);
+  const split = (v: unknown): unknown => (typeof v === 'string' ? v.split(/(?<=\n)/).filter(Boolean) : v);
   const output = (o: CellOutput): unknown => {
     if (o.output_type === 'stream') return { ...o, text: split(o.text) };
     if (o.output_type === 'error') return o;
-    return { ...o, data: mapText(o.data, split) };
+    const data = Object.entries(o.data).map(([type, v]) => [type, isLines(type) ? split(v) : v]);
+    return { ...o, data: Object.fromEntries(data) };
   };
   const cells = notebook.cells.map((c) => ({
     ...c,
@@ -106,8 +111,18 @@ export function formatNotebook(notebook: Notebook): string {
     source: split(c.source),
     ...(c.cell_type === 'code' ? { outputs: (c.outputs ?? []).map(output) } : {}),
   }));
-  return `${JSON.stringify({ ...notebook, nbformat: 4, nbformat_minor: 5, cells }, null, 1)}\n`;
+  const whole = { ...notebook, nbformat: 4, nbformat_minor: 5, cells };
+  return `${JSON.stringify(whole, (_, v) => (isRecord(v) ? sorted(v) : v), 1)}\n`;
 }
+
+const isLines = (type: string): boolean =>
+  type.startsWith('text/') || type === 'application/javascript' || type === 'image/svg+xml';
+
+const isRecord = (v: unknown): v is Record<string, unknown> =>
+  typeof v === 'object' && v !== null && !Array.isArray(v);
+
+const sorted = (v: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** Writes whole or not at all. */
 export function writeNotebook(file: string, notebook: Notebook): void {
@@ -128,6 +143,7 @@ export function writeAtomically(file: string, text: string): void {
 export class OutputCollector {
   private readonly shown = new Map<string, (CellOutput & { data: MimeBundle; metadata: object })[]>();
   private readonly clearNext = new Set<NotebookCell>();
+  private readonly limits = new Map<NotebookCell, StreamLimit>();
   /** There is no front end at the other end of comms, but the file keeps what one would show. */
   readonly widgets = new WidgetStates();
 
@@ -147,13 +163,21 @@ export class OutputCollector {
       return;
     }
     this.beforeNew(cell);
-    if (output.type === 'stream') this.stream(cell, output.name, output.text);
-    else {
+    if (output.type === 'stream') {
+      const limit = this.limits.get(cell) ?? new StreamLimit();
+      this.limits.set(cell, limit);
+      this.stream(cell, output.name, limit.pass(output.text));
+    } else {
       const { data, metadata, id } = output;
       const o = { output_type: 'display_data' as const, data, metadata };
       cell.outputs!.push(o);
       if (id) this.shown.set(id, [...(this.shown.get(id) ?? []), o]);
     }
+  }
+
+  /** To be called when a cell is over: shows the end of a text that was too long. */
+  finish(cell: NotebookCell): void {
+    this.stream(cell, 'stdout', this.limits.get(cell)?.rest() ?? '');
   }
 
   push(cell: NotebookCell, output: CellOutput): void {
@@ -167,6 +191,7 @@ export class OutputCollector {
   }
 
   private stream(cell: NotebookCell, name: 'stdout' | 'stderr', text: string): void {
+    if (!text) return;
     const last = cell.outputs!.at(-1);
     if (last?.output_type === 'stream' && last.name === name) last.text = overwrite(last.text, text);
     else cell.outputs!.push({ output_type: 'stream', name, text: overwrite('', text) });

@@ -1,5 +1,6 @@
 /** Lossless sending. A zeromq.js socket takes one message at a time and throws away what comes meanwhile: so each has a queue. */
 import type { Codec, Header, Outgoing } from './messages.js';
+import { StreamLimit } from './stream-limit.js';
 import type { Output } from './wire.js';
 
 interface Writable {
@@ -46,17 +47,6 @@ const gatherFor = 20;
 const gatherMore = 150;
 /** … or until there is this much of it. */
 const gatherUpTo = 1024 * 1024;
-/** Of one cell's stream text no more than this goes out as it comes, characters; of the rest, the end follows the cell. */
-const streamLimit = 16 * 1024 * 1024;
-const tailKept = 64 * 1024;
-const limitNotice = `\n… the cell has written ${streamLimit / 2 ** 20} million characters: more is not shown until it is over, then only the end\n`;
-
-interface Overflow {
-  sent: number;
-  dropped: number;
-  tail: string;
-}
-
 /** The broadcast channel: every output in order, small pieces of text joined, nothing before the text it follows. */
 export class Broadcast {
   private readonly outbox: Outbox;
@@ -64,7 +54,7 @@ export class Broadcast {
     | { name: string; text: string[]; size: number; parent: Header; timer: NodeJS.Timeout }
     | undefined;
   private lastText = Number.NEGATIVE_INFINITY;
-  private readonly volumes = new WeakMap<Header, Overflow>();
+  private readonly limits = new WeakMap<Header, StreamLimit>();
 
   constructor(
     socket: Writable,
@@ -97,12 +87,8 @@ export class Broadcast {
 
   /** To be called when a cell is over: says how much of its text was left out, and shows the end of it. */
   finish(parent: Header): void {
-    const v = this.volumes.get(parent);
-    if (!v?.dropped) return;
-    const left = v.dropped - v.tail.length;
-    const text = `… ${left} characters were left out; the output ends with:\n${v.tail}`;
-    this.volumes.delete(parent);
-    this.stream('stdout', text, parent);
+    this.stream('stdout', this.limits.get(parent)?.rest() ?? '', parent);
+    this.limits.delete(parent);
   }
 
   async flushed(): Promise<void> {
@@ -124,18 +110,9 @@ export class Broadcast {
   }
 
   private limited(text: string, parent: Header): string {
-    let v = this.volumes.get(parent);
-    if (!v) {
-      v = { sent: 0, dropped: 0, tail: '' };
-      this.volumes.set(parent, v);
-    }
-    const room = Math.max(0, streamLimit - v.sent);
-    v.sent += Math.min(room, text.length);
-    if (text.length <= room) return text;
-    const notice = v.dropped ? '' : limitNotice;
-    v.dropped += text.length - room;
-    v.tail = (v.tail + text.slice(room)).slice(-tailKept);
-    return text.slice(0, room) + notice;
+    const limit = this.limits.get(parent) ?? new StreamLimit();
+    this.limits.set(parent, limit);
+    return limit.pass(text);
   }
 
   private flush(): void {

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import ts from 'typescript';
 import { metadataOf } from './display-metadata.js';
+import { kernelInfo } from './kernel-info.js';
 import {
   type Notebook,
   type NotebookCell,
@@ -134,6 +135,7 @@ class Run {
     const options = { label: () => `In[${index}]`, place: String(index) };
     const r = await this.session.execute(cell.source, cell, options);
     const late = limit.stop();
+    this.collector.finish(cell);
     const error = late && r.status === 'error' ? timedOut(this.options.timeout!) : errorOf(r);
     if (error) this.collector.push(cell, { output_type: 'error', ...error });
     const silent = cell.metadata.tags?.includes(injectedTag);
@@ -170,7 +172,8 @@ class Run {
     this.changed = false;
     Object.assign(this.notebook.metadata, {
       kernelspec: this.notebook.metadata['kernelspec'] ?? kernelspec,
-      language_info: { name: 'typescript', file_extension: '.ts', mimetype: 'text/typescript' },
+      // As front ends write it: a notebook from here is not changed by being opened.
+      language_info: kernelInfo()['language_info'],
       mdlab: {
         versions: { mdlab: version, node: process.version, typescript: ts.version },
         platform: `${process.platform}-${process.arch}`,

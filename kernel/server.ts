@@ -102,6 +102,7 @@ export class KernelServer {
 
   private async bind(name: keyof typeof this.sockets): Promise<void> {
     const address = addressOf(this.connection, `${name}_port`);
+    this.sockets[name].ipv6 = this.connection.ip.includes(':');
     try {
       await this.sockets[name].bind(address);
     } catch (e) {

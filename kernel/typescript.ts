@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
-import { type Bound, isValueIn, remaining } from './declarations.js';
+import { type Bound, endOfCell, groups, isValueIn, remaining } from './declarations.js';
 import { addBinding, addBlockScoped, addVars } from './scopes.js';
 import { isPackage, statOf, TypeFiles } from './type-files.js';
 
@@ -76,12 +76,12 @@ const outDir = '/out';
 
 export class Converter {
   private readonly cell: string;
-  private readonly before: string;
   private readonly options: ts.CompilerOptions;
   private readonly host: ts.CompilerHost;
   private program: ts.Program | undefined;
   private cellFile!: Bound;
-  private beforeFile!: Bound;
+  /** What earlier cells declared, the latest last; most of it stays as it is from cell to cell. */
+  private before: Bound[] = [];
   private readonly unresolved = new Set<string>();
   private readonly emitted = new WeakMap<ts.SourceFile, LocalModule>();
 
@@ -95,7 +95,6 @@ export class Converter {
     private readonly files: TypeFiles = new TypeFiles(),
   ) {
     this.cell = join(folder, '~cell.ts');
-    this.before = join(folder, '~before.d.ts');
     this.options = optionsOf(root);
     this.host = this.makeHost();
   }
@@ -105,7 +104,7 @@ export class Converter {
     this.build(declarations, `${code}\nexport {${names.join(', ')}}`);
     const program = this.program!;
     const cell = this.cellFile;
-    const before = this.beforeFile;
+    const { before } = this;
     const locals = this.localFiles();
     const found: ts.Diagnostic[] = [];
     for (const f of [cell, ...locals]) {
@@ -136,8 +135,8 @@ export class Converter {
     return {
       diagnostics: [],
       output,
-      declarations: remaining(declarations, before, checker, cell.locals) + nested + made,
-      known: (name) => isValueIn(before, name),
+      declarations: `${before.map((f) => remaining(textOf(f), f, checker, cell.locals)).join('')}${nested}${made}${endOfCell}`,
+      known: (name) => before.some((f) => isValueIn(f, name)),
       result: mark.marked() ? result : undefined,
       modules: locals.map((f) => this.moduleOf(f)),
     };
@@ -153,15 +152,26 @@ export class Converter {
   private build(declarations: string, code: string): void {
     const options = { languageVersion: ts.ScriptTarget.ES2022, setExternalModuleIndicator: isModule };
     this.cellFile = ts.createSourceFile(this.cell, code, options) as Bound;
-    this.beforeFile = changed(this.beforeFile, this.before, `export {};\n${declarations}`) as Bound;
+    this.before = groups(declarations).map((text, i) =>
+      unchanged(this.before[i], text)
+        ? this.before[i]!
+        : declared(join(this.folder, `~before${i}.d.ts`), text),
+    );
     this.program = ts.createProgram({
-      rootNames: [join(this.root, 'dist', 'kernel', 'globals.d.ts'), this.before, this.cell],
+      rootNames: [
+        join(this.root, 'dist', 'kernel', 'globals.d.ts'),
+        ...this.before.map((f) => f.fileName),
+        this.cell,
+      ],
       options: this.options,
       host: this.host,
       oldProgram: this.program,
     });
-    // A name that the cell does not declare is looked up there.
-    (this.cellFile as { parent: ts.Node }).parent = this.beforeFile;
+    // A name that a file does not declare is looked up in the one before.
+    const chain = [...this.before, this.cellFile];
+    chain.forEach((f, i) => {
+      if (i) (f as { parent: ts.Node }).parent = chain[i - 1]!;
+    });
   }
 
   private makeHost(): ts.CompilerHost {
@@ -179,9 +189,7 @@ export class Converter {
       getSourceFile: (name, options) =>
         name === this.cell
           ? this.cellFile
-          : name === this.before
-            ? this.beforeFile
-            : this.files.get(name, options),
+          : (this.before.find((f) => f.fileName === name) ?? this.files.get(name, options)),
       getDefaultLibFileName: () => join(this.root, 'node_modules', 'typescript', 'lib', 'lib.d.ts'),
       getDefaultLibLocation: () => join(this.root, 'node_modules', 'typescript', 'lib'),
       getCurrentDirectory: () => this.folder,
@@ -300,14 +308,17 @@ function isModule(file: ts.SourceFile): void {
   (file as { externalModuleIndicator?: ts.Node | true }).externalModuleIndicator ??= true;
 }
 
-/** The declarations' file; what did not change of it is not read again. */
-function changed(old: ts.SourceFile | undefined, name: string, text: string): ts.SourceFile {
-  const options = { languageVersion: ts.ScriptTarget.ES2022, setExternalModuleIndicator: isModule };
-  if (!old) return ts.createSourceFile(name, text, options);
-  if (old.text === text) return old;
-  if (!text.startsWith(old.text)) return ts.createSourceFile(name, text, options);
-  const span = ts.createTextSpan(old.text.length, 0);
-  return ts.updateSourceFile(old, text, ts.createTextChangeRange(span, text.length - old.text.length));
+/** Makes the file a module whose names only those see that look for them there. */
+const head = 'export {};\n';
+const textOf = (file: ts.SourceFile): string => file.text.slice(head.length);
+const unchanged = (file: ts.SourceFile | undefined, text: string): boolean =>
+  file !== undefined && textOf(file) === text;
+
+function declared(name: string, text: string): Bound {
+  return ts.createSourceFile(name, head + text, {
+    languageVersion: ts.ScriptTarget.ES2022,
+    setExternalModuleIndicator: isModule,
+  });
 }
 
 /** Every name of the cell's own, types and the variables of inner blocks' `var` too. */

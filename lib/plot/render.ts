@@ -57,6 +57,12 @@ async function draw(figure: PlotlyFigure): Promise<string> {
   } finally {
     plotly.purge(div);
     div.remove();
+    // happy-dom forgets the queries it has answered when a child of the document itself changes.
+    const mark = window.document.createComment('');
+    window.document.appendChild(mark);
+    mark.remove();
+    // Weak references are let go between turns of the event loop only: without one, a loop of drawings keeps every document.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

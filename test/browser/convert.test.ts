@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { notebookToHtml } from '../../kernel/html.js';
 import { homeIn, privateJupyter } from '../../kernel/jupyter.js';
-import { parseNotebook } from '../../kernel/notebook.js';
+import { formatNotebook, parseNotebook } from '../../kernel/notebook.js';
 import { findChromium } from '../../lib/plot/chromium.js';
 import { root, skip } from '../tools.js';
 import { figures, launch, screenshots } from './front-end.js';
@@ -58,18 +58,41 @@ else
     });
 
     const jupyter = privateJupyter(root);
-    if (!jupyter)
-      skip(`nbconvert of ${notebook}`, 'no JupyterLab in build/venv (npm run setup -- --jupyter)');
-    else
-      test(`nbconvert's page of ${notebook} shows every figure without scripts`, async () => {
-        const page = `${name}.nbconvert.html`;
-        const args = ['-m', 'nbconvert', '--to', 'html', '--output-dir', folder, '--output', page, file];
-        const python = join(jupyter.command, '..', 'python3');
-        const env = { ...process.env, ...homeIn(folder) };
-        const done = spawnSync(python, args, { encoding: 'utf8', env });
-        assert.is(done.status, 0, done.stderr);
-        await check(join(folder, page), 'nbconvert');
-      });
+    if (!jupyter) {
+      skip(`${notebook} in Jupyter's hands`, 'no JupyterLab in build/venv (npm run setup -- --jupyter)');
+      continue;
+    }
+    const python = join(jupyter.command, '..', 'python3');
+
+    test(`${notebook} is written as Jupyter writes it`, () => {
+      const ours = formatNotebook(parseNotebook(readFileSync(file, 'utf8'), file));
+      const [from, to] = [join(folder, 'ours.ipynb'), join(folder, 'theirs.ipynb')];
+      writeFileSync(from, ours);
+      const code = `import nbformat, sys
+nb = nbformat.read(sys.argv[1], 4)
+nbformat.validate(nb)
+nbformat.write(nb, sys.argv[2])`;
+      const done = spawnSync(python, ['-c', code, from, to], { encoding: 'utf8' });
+      assert.is(done.status, 0, done.stderr);
+      // Python writes 1e-06 where JavaScript writes 0.000001.
+      const plain = (line: string): string =>
+        line.replace(/-?\d[\d.]*(e[-+]\d+)?(?=,?$)/, (x) => String(Number(x)));
+      const [a, b] = [ours, readFileSync(to, 'utf8')].map((text) => text.split('\n').map(plain));
+      assert.equal(
+        a!.filter((line, i) => line !== b![i]),
+        [],
+      );
+      assert.is(a!.length, b!.length);
+    });
+
+    test(`nbconvert's page of ${notebook} shows every figure without scripts`, async () => {
+      const page = `${name}.nbconvert.html`;
+      const args = ['-m', 'nbconvert', '--to', 'html', '--output-dir', folder, '--output', page, file];
+      const env = { ...process.env, ...homeIn(folder) };
+      const done = spawnSync(python, args, { encoding: 'utf8', env });
+      assert.is(done.status, 0, done.stderr);
+      await check(join(folder, page), 'nbconvert');
+    });
   }
 
 test.run();

@@ -64,6 +64,7 @@ function tourTests(server: FrontEndUnderTest): void {
       return wide.length === figures(file);
     });
     assert.is(await page.page.locator('.jp-OutputArea canvas').count(), 0, 'no script ran');
+    assert.is(await page.page.locator('.jp-mod-dirty').count(), 0, 'opening it changes nothing');
     await page.screenshot('untrusted');
     await page.close();
   });

@@ -84,6 +84,8 @@ export class Client {
     this.process.stdout!.on('data', (d) => (this.errors += d));
     this.process.stderr!.on('data', (d) => (this.errors += d));
     const at = (port: Parameters<typeof addressOf>[1]): string => addressOf(connection, port);
+    for (const s of [this.shell, this.stdin, this.control, this.iopub, this.hb])
+      s.ipv6 = connection.ip.includes(':');
     this.iopub.connect(at('iopub_port'));
     this.iopub.subscribe();
     this.shell.connect(at('shell_port'));
@@ -100,11 +102,11 @@ export class Client {
       state?: string;
       /** Another kernel than ours, which may say nothing to a new subscriber. */
       command?: (file: string) => string[];
-      transport?: 'tcp' | 'ipc';
+      /** Where it listens, other than on a port of 127.0.0.1. */
+      to?: Partial<Connection>;
     } = {},
   ): Promise<Client> {
-    const ipc = { transport: 'ipc', ip: join(temporaryFolder(), 'kernel') } as const;
-    const to = { ...(await connection()), ...(options.transport === 'ipc' ? ipc : {}) };
+    const to = { ...(await connection()), ...options.to };
     const client = new Client(to, options.state, options.command);
     Client.open.add(client);
     if (options.command) await client.heard();

@@ -242,6 +242,13 @@ test('Vega charts by their schema, pictures by their first bytes', async () => {
   assert.match(await text(Uint8Array.from([1, 2, 3])), /^Uint8Array\(3\)/);
 });
 
+test('an object of a hundred thousand names is cut', async () => {
+  const many = Object.fromEntries(Array.from({ length: 1e5 }, (_, i) => [`name${i}`, i]));
+  const words = await text(many);
+  assert.ok(words.length < 51_000, `${words.length}`);
+  assert.match(words, /… [\d\u202f]+ more characters$/);
+});
+
 test('the display symbol goes first; other values by their own shape, without colours', async () => {
   const own = { [Symbol.for('Jupyter.display')]: () => ({ 'text/html': '<i>x</i>' }) };
   assert.equal(await bundle(own), { 'text/html': '<i>x</i>' });

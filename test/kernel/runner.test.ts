@@ -205,6 +205,21 @@ test('a run that is killed leaves what it had, of the running cell too', async (
   assert.is((n.metadata['mdlab'] as { status: string }).status, 'running');
 });
 
+test('a flood of text is cut in the middle, and says so', async () => {
+  const file = notebook(
+    "for (let i = 0; i < 20; i++) console.log('x'.repeat(1e6)); console.log('the end')",
+    "console.log('next')",
+  );
+  const { notebook: n } = await runNotebook(file);
+  const text = textOf(n.cells[0]!.outputs);
+  assert.ok(text.length < 17e6, String(text.length));
+  assert.match(
+    text.slice(-70_000),
+    /\n… \d{7} characters were left out; the output ends with:\nx[\s\S]*\nthe end\n$/,
+  );
+  assert.is(textOf(n.cells[1]!.outputs), 'next\n');
+});
+
 test('cells keep when they ran, by the names front ends use', async () => {
   const { notebook: n } = await runNotebook(notebook('await new Promise((r) => setTimeout(r, 300))'));
   const at = n.cells[0]!.metadata['execution'] as Record<string, string>;

@@ -6,10 +6,15 @@ import type { Connection } from '../../kernel/connection.js';
 import { type ExecuteReply, Session } from '../../kernel/session.js';
 import type { Output } from '../../kernel/wire.js';
 
+const folders: string[] = [];
+process.on('exit', () => {
+  for (const f of folders) rmSync(f, { recursive: true, force: true });
+});
+
 /** A new empty folder, removed when the process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mdlab-test-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 

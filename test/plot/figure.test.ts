@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { fontCovers, textWidth } from '../../lib/plot/font.js';
@@ -196,6 +198,20 @@ test('saved pages are complete: picture, data and library inside, nothing to fet
   assert.not.match(html, /(src|href)="https?:/);
   assert.not.match(html, /<script type="application\/json">[^<]*<\/script><b>/);
   assert.ok(html.length < 1e6, `${html.length} bytes`);
+});
+
+test('drawing again and again keeps nothing', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const draw = async (count: number): Promise<number> => {
+    for (let k = 0; k < count; k++) await figure(line([0, 1, 2], [k, 1, 2]), { title: `${k}` }).toSVG();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    collect();
+    return process.memoryUsage().heapUsed / 1e6;
+  };
+  const before = await draw(20);
+  const grown = (await draw(60)) - before;
+  assert.ok(grown < 2, `${grown} MB after 60 drawings`);
 });
 
 test.run();
