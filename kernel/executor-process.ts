@@ -120,7 +120,7 @@ export class ExecutorProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'ipc'],
       // Buffers go as they are.
       serialization: 'advanced',
-      execArgv: ['--experimental-import-meta-resolve'],
+      execArgv: ['--experimental-import-meta-resolve', '--max-semi-space-size=4'],
       // A group of its own: a terminal's Ctrl-C is for the parent, and what the user's code starts can be ended with it.
       detached: true,
     });

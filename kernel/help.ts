@@ -1,5 +1,6 @@
 /** What is shown on Shift-Tab: signature, documentation with units, options and example of what the cursor is at. */
 import ts from 'typescript';
+import { isPackage } from './type-files.js';
 import type { CellView } from './typescript.js';
 
 /** The same text in two forms. */
@@ -98,6 +99,7 @@ function about(view: CellView, node: ts.Node): About | undefined {
   // A module that is not there, or a name that nothing declares.
   if (found && found !== symbol && !symbol?.declarations) return undefined;
   if (!symbol) return typeOnly(checker, node, container);
+  document(symbol);
   const { displayParts, documentation, tags } =
     internals.SymbolDisplay.getSymbolDisplayPartsDocumentationAndSymbolKind(
       checker,
@@ -113,6 +115,26 @@ function about(view: CellView, node: ts.Node): About | undefined {
   const sections = [{ code: signature }, { text: docs }, ...tagSections(tags ?? []), ...options];
   return { sections, documented: docs !== '' || (tags ?? []).length > 0 };
 }
+
+/** Gives the declarations of a symbol their comments, which the files of packages are kept without (type-files.ts). */
+function document(symbol: ts.Symbol): void {
+  for (const declaration of symbol.declarations ?? []) {
+    const { fileName, text, languageVersion } = declaration.getSourceFile();
+    if (!isPackage(fileName)) continue;
+    let whole: ts.Node | undefined = ts.createSourceFile(fileName, text, languageVersion, true);
+    const within = (node: ts.Node): boolean => node.pos <= declaration.pos && node.end >= declaration.end;
+    // Same text, same places: both trees are walked in step, from the file to the declaration.
+    for (const node of ancestors(declaration)) {
+      if (whole.kind !== node.kind) break;
+      (node as { jsDoc?: unknown }).jsDoc = (whole as { jsDoc?: unknown }).jsDoc;
+      whole = ts.forEachChild(whole, (child) => (within(child) ? child : undefined));
+      if (!whole) break;
+    }
+  }
+}
+
+/** From the file down to the node itself. */
+const ancestors = (node: ts.Node): ts.Node[] => [...(node.parent ? ancestors(node.parent) : []), node];
 
 function typeOnly(checker: ts.TypeChecker, node: ts.Node, at: ts.Node | undefined): About | undefined {
   if (!ts.isIdentifier(node)) return undefined;
@@ -187,6 +209,7 @@ function fieldsOf(checker: ts.TypeChecker, type: ts.Type, name: string): Section
     const optional = field.flags & ts.SymbolFlags.Optional ? '?' : '';
     const own = at && checker.getTypeOfSymbolAtLocation(field, at);
     const shown = own && checker.typeToString(optional ? checker.getNonNullableType(own) : own);
+    document(field);
     const docs = textOf(field.getDocumentationComment(checker));
     return { code: `${field.name}${optional}: ${shown ?? 'unknown'}`, text: docs };
   });

@@ -24,7 +24,7 @@ export class TypeFiles {
     if (known && known.stamp === stamp) return known.file;
     if (known && isPackage(name)) this.resolved.clear();
     const text = stamp === undefined ? undefined : readFileSync(name, 'utf8');
-    const file = text === undefined ? undefined : ts.createSourceFile(name, text, options);
+    const file = text === undefined ? undefined : parsed(name, text, options);
     this.entries.set(name, { file, stamp });
     return file;
   }
@@ -46,6 +46,18 @@ export class TypeFiles {
   recheck(): void {
     this.checked = new Set();
   }
+}
+
+/** Comments of packages are as much again as their types, and few are ever asked for: help.ts reads those. */
+function parsed(
+  name: string,
+  text: string,
+  options: ts.ScriptTarget | ts.CreateSourceFileOptions,
+): ts.SourceFile {
+  const { ParseNone, ParseAll } = ts.JSDocParsingMode;
+  const jsDocParsingMode = isPackage(name) ? ParseNone : ParseAll;
+  const given = typeof options === 'object' ? options : { languageVersion: options };
+  return ts.createSourceFile(name, text, { ...given, jsDocParsingMode });
 }
 
 export function isPackage(name: string): boolean {

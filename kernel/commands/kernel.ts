@@ -1,5 +1,6 @@
 /** `mdlab kernel`: what Jupyter starts, and how Jupyter is told. */
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { invalid, MdlabError } from '../../lib/errors.js';
 
 export const help = `mdlab kernel install [options]   tell Jupyter about the kernel
@@ -67,6 +68,8 @@ function variables(given: string[]): Record<string, string> {
 const parentCheck = 2000;
 
 async function serve(file: string): Promise<number> {
+  // Messages live briefly: a nursery that grows with them would only hold memory.
+  setFlagsFromString('--semi-space-growth-factor=1');
   const [{ readConnection }, { KernelServer }] = await Promise.all([
     import('../connection.js'),
     import('../server.js'),

@@ -160,6 +160,12 @@ test('help on an option and on its value is the documentation of the option', as
     assert.match((await help(marked))!.plain, /^\(property\) [\s\S]*backend\?: [\s\S]*the oracle/, marked);
 });
 
+test("help on packages' functions: the comments their files have", async () => {
+  assert.match((await help('[1, 2].ma|p(f)'))!.plain, /Calls a defined callback function on each element/);
+  assert.match((await help('readFile|Sync(f)'))!.plain, /Returns the contents of the `path`/);
+  assert.match((await help('const t: Parti|al<string> = 1'))!.plain, /Make all properties in T optional/);
+});
+
 test('help on nothing is nothing', async () => {
   for (const marked of ['  |  ', 'unheard|Of', "'plain te|xt'", '1|', 'f|'])
     assert.is(await help(marked), undefined, marked);
