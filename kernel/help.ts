@@ -116,19 +116,25 @@ function about(view: CellView, node: ts.Node): About | undefined {
   return { sections, documented: docs !== '' || (tags ?? []).length > 0 };
 }
 
+const documented = new WeakSet<ts.Node>();
+
 /** Gives the declarations of a symbol their comments, which the files of packages are kept without (type-files.ts). */
 function document(symbol: ts.Symbol): void {
   for (const declaration of symbol.declarations ?? []) {
     const { fileName, text, languageVersion } = declaration.getSourceFile();
-    if (!isPackage(fileName)) continue;
-    let whole: ts.Node | undefined = ts.createSourceFile(fileName, text, languageVersion, true);
+    if (!isPackage(fileName) || documented.has(declaration)) continue;
+    documented.add(declaration);
+    const [, ...path] = ancestors(declaration);
+    const top = path[0];
+    if (!top) continue;
+    // The statement alone is read again, in its place: both trees are walked in step, down to the declaration.
+    const alone = ' '.repeat(top.pos) + text.slice(top.pos, top.end);
     const within = (node: ts.Node): boolean => node.pos <= declaration.pos && node.end >= declaration.end;
-    // Same text, same places: both trees are walked in step, from the file to the declaration.
-    for (const node of ancestors(declaration)) {
-      if (whole.kind !== node.kind) break;
-      (node as { jsDoc?: unknown }).jsDoc = (whole as { jsDoc?: unknown }).jsDoc;
-      whole = ts.forEachChild(whole, (child) => (within(child) ? child : undefined));
-      if (!whole) break;
+    let twin: ts.Node | undefined = ts.createSourceFile(fileName, alone, languageVersion, true).statements[0];
+    for (const node of path) {
+      if (twin?.kind !== node.kind) break;
+      (node as { jsDoc?: unknown }).jsDoc = (twin as { jsDoc?: unknown }).jsDoc;
+      twin = ts.forEachChild(twin, (child) => (within(child) ? child : undefined));
     }
   }
 }

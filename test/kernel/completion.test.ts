@@ -172,7 +172,7 @@ test('help on nothing is nothing', async () => {
 });
 
 test('while a cell computes, answers come within 100 ms', async () => {
-  const id = c.sendExecute('const until = Date.now() + 6000; while (Date.now() < until);');
+  const id = c.sendExecute('while (true);');
   await sleep(300);
   const cells = [
     'completeMe.al|',
@@ -196,7 +196,8 @@ test('while a cell computes, answers come within 100 ms', async () => {
   const list = took.map((t) => t.toFixed(0)).join(' ');
   // The slowest are the machine's other work; a wait for the cell would be seconds.
   assert.ok(took[Math.floor(took.length / 4)]! < 100, `${list} ms`);
-  assert.ok(took.at(-1)! < 1500, `${list} ms`);
+  assert.ok(took.at(-1)! < 3000, `${list} ms`);
+  await c.request('interrupt_request', {}, 'control');
   await c.finished(id);
 });
 
