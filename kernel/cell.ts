@@ -28,6 +28,7 @@ export class Interrupt extends Error {
 const grace = 150;
 /** After that, the cell's own code has so long to come to its end, ms. */
 const moment = 50;
+
 /** One run of a cell, as its code and what it leaves behind see it. */
 export class Cell {
   /** Number of declaring statements that have run. */

@@ -37,6 +37,7 @@ export function forgetSnapshot(file: string): void {
   rmSync(file, { force: true });
 }
 
+const builder = join(here, 'snapshot-build.js');
 /** An attempt that leaves neither a snapshot nor its lock has failed; the next comes a day later. */
 const retryAfter = 24 * 3600e3;
 
@@ -44,14 +45,13 @@ const retryAfter = 24 * 3600e3;
 export function buildSnapshotLater(): void {
   const lock = statSync(`${snapshotFile()}.lock`, { throwIfNoEntry: false });
   if (lock && Date.now() - lock.mtimeMs < retryAfter) return;
-  const builder = join(here, 'snapshot-build.js');
   spawn(process.execPath, [builder], { stdio: 'ignore', detached: true })
     .on('error', () => {})
     .unref();
 }
 
 let known: string | undefined;
-/** Its name says what it was made from: Node, this package's place, the compiler's code. */
+/** Its name says what it was made from: Node, this package's place, the compiler's code, and what put them together. */
 export function snapshotFile(): string {
   if (known) return known;
   const typescript = statSync(typescriptFile);
@@ -65,6 +65,7 @@ export function snapshotFile(): string {
   ])
     hash.update(`${part}\0`);
   hash.update(readFileSync(join(packageRoot, 'package.json')));
+  hash.update(readFileSync(builder));
   for (const [name, text] of compilerModules()) hash.update(`${name}\0${text}\0`);
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   known = join(cache, 'mdlab', 'compiler', `${installation()}-${hash.digest('hex').slice(0, 16)}.blob`);

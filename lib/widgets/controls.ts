@@ -71,9 +71,6 @@ export class Slider extends Control<number> {
       },
     };
   }
-  protected override encode(value: number): WidgetState {
-    return { value };
-  }
   protected override decode({ value }: WidgetState): number | undefined {
     return typeof value === 'number' && value >= this.min && value <= this.max ? value : undefined;
   }
@@ -156,9 +153,6 @@ export class Toggle extends Control<boolean> {
     const state = { ...described(this.label), value: this.value, indent: false };
     return { name: 'Checkbox', style: 'Checkbox', state };
   }
-  protected override encode(value: boolean): WidgetState {
-    return { value };
-  }
   protected override decode({ value }: WidgetState): boolean | undefined {
     return typeof value === 'boolean' ? value : undefined;
   }
@@ -180,9 +174,6 @@ export class TextField extends Control<string> {
   protected override kind(): WidgetKind {
     const state = { ...described(this.label), value: this.value, continuous_update: false, placeholder: '' };
     return { name: 'Text', style: 'Text', state };
-  }
-  protected override encode(value: string): WidgetState {
-    return { value };
   }
   protected override decode({ value }: WidgetState): string | undefined {
     return typeof value === 'string' ? value : undefined;

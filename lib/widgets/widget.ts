@@ -195,7 +195,9 @@ export abstract class Control<V> extends Widget {
   }
 
   /** The model's attribute for a value, and back; undefined for what is no value of this control. */
-  protected abstract encode(value: V): WidgetState;
+  protected encode(value: V): WidgetState {
+    return { value };
+  }
   protected abstract decode(state: WidgetState): V | undefined;
   /** @throws EINVALID for what is no value of this control */
   protected abstract check(value: V): void;
