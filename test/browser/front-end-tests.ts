@@ -74,9 +74,11 @@ function tourTests(server: FrontEndUnderTest): void {
     writeFileSync(join(server.folder, 'run.ipynb'), smaller);
     page = await server.open('run.ipynb');
     await page.runAll();
+    await until('a cell that runs', async () => (await page.status()) === 'busy');
     const line = page.page.locator('.jp-OutputArea-output', { hasText: '1ENH' }).last();
     const seen = new Set<string>();
-    const last = page.cells.nth((await page.cells.count()) - 1).locator('.jp-InputPrompt');
+    // Cells are still being drawn: which one is the last is asked anew each time.
+    const last = page.cells.last().locator('.jp-InputPrompt');
     await until('the last cell', async () => {
       const text = await line.innerText({ timeout: 100 }).catch(() => '');
       if (/ns\/day/.test(text)) seen.add(text);
