@@ -42,7 +42,8 @@ export class ExecutorProcess {
   private running: Running | undefined;
   private readonly deliveries = new Map<number, () => void>();
   private last = 0;
-  private forced = false;
+  /** Why its end is wanted: an interrupt that it did not obey, or its own wish. */
+  private ending: 'interrupted' | 'asked' | undefined;
   private closed = false;
   /** The present child has begun to take cells. */
   private ready = false;
@@ -93,7 +94,11 @@ export class ExecutorProcess {
 
   /** Ends the process; the running cell's outcome says that it was interrupted. A fresh process takes over. */
   restart(): void {
-    this.forced = true;
+    this.end('interrupted');
+  }
+
+  private end(why: 'interrupted' | 'asked'): void {
+    this.ending = why;
     kill(this.child);
   }
 
@@ -173,6 +178,7 @@ export class ExecutorProcess {
     if (event.type === 'ready') this.ready = true;
     else if (event.type === 'output') this.onOutput(event.run, event.output);
     else if (event.type === 'handled') this.handled(event.delivery);
+    else if (event.type === 'restart') this.end('asked');
     else if (event.type === 'question') void this.asked(child, event.run, event.question, event.ask);
     else if (event.type === 'done' && this.running?.run === event.run) {
       const { error, result, completed } = event;
@@ -204,23 +210,30 @@ export class ExecutorProcess {
     kill(child); // what it started and left behind
     for (const delivery of this.deliveries.keys()) this.handled(delivery);
     const running = this.running;
-    const error = this.forced
-      ? interrupted()
-      : this.ready
-        ? deathOf(code, signal)
-        : notStarted(this.complaint);
+    const asked = this.ending === 'asked';
+    const error = asked
+      ? undefined
+      : this.ending
+        ? interrupted()
+        : this.ready
+          ? deathOf(code, signal)
+          : notStarted(this.complaint);
     this.running = undefined;
     // One that could not start is not started again and again.
-    if (this.ready || this.forced) this.child = this.start();
+    if (this.ready || this.ending) this.child = this.start();
     else this.failed = error;
-    this.forced = false;
-    this.onLost?.(error, running !== undefined);
-    if (running) running.resolve({ error, completed: 0, lost: true });
+    this.ending = undefined;
+    if (asked) this.onOutput(running?.run ?? this.last, { type: 'stream', name: 'stderr', text: restarted });
+    this.onLost?.(running ? undefined : error);
+    running?.resolve({ error, completed: 0, lost: true });
   }
 
-  /** Set by the owner: the process died, perhaps with a cell that says so itself. */
-  onLost: ((error: CellError, told: boolean) => void) | undefined;
+  /** Set by the owner: the process is gone; why, if no cell says so. */
+  onLost: ((untold?: CellError) => void) | undefined;
 }
+
+const restarted =
+  'The process that runs the cells is a new one: all variables are gone; a simulation that wrote checkpoints goes on with resume(file, potential)\n';
 
 function kill(child: ChildProcess): void {
   if (child.pid === undefined) return;

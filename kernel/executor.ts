@@ -225,6 +225,12 @@ function report(prefix: string, error: unknown): void {
   emit({ type: 'stream', name: 'stderr', text: `${prefix}${text}\n` });
 }
 
+/** Not by process.exit: code that runs when a process ends could wait for a GPU that will not answer. */
+function restartExecutor(): never {
+  sendEvent({ type: 'restart' });
+  for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+
 /** `using` works on the first versions of Node 20 too. */
 function addDisposeSymbols(): void {
   for (const name of ['dispose', 'asyncDispose'] as const)
@@ -249,7 +255,8 @@ function start(): void {
   watchdog.unref();
   const { openComm, registerCommTarget } = comms;
   const { input } = inputs;
-  installGlobals(emit, () => context.getStore() ?? state.current, { openComm, registerCommTarget, input });
+  const more = { openComm, registerCommTarget, input, restartExecutor };
+  installGlobals(emit, () => context.getStore() ?? state.current, more);
   process.on('SIGINT', () => {});
   process.on('uncaughtException', (e) => report('', e));
   process.on('unhandledRejection', (e) => report('Unhandled rejection: ', e));

@@ -86,6 +86,12 @@ declare global {
    * @example const comm = openComm('my.target', { a: 1 }); comm.onMessage(({ data }) => console.log(data));
    */
   function openComm(target: string, data?: CommData, options?: CommOptions): Comm;
+  /**
+   * Ends the process that runs the cells; the next cell runs in a new one. Every variable is lost, queued cells, history and counter
+   * are kept. Gives back a GPU that was lost to the process (EDEVICE): save what you need first, then go on with `resume`.
+   * @example restartExecutor()   // and in the next cell: const run = await resume('run.checkpoint', potential)
+   */
+  function restartExecutor(): never;
   /** Answers channels that the front end opens: `handler` gets each with the message that opened it. */
   function registerCommTarget(name: string, handler: (comm: Comm, event: CommEvent) => unknown): void;
 }

@@ -107,11 +107,11 @@ export class Session<Owner> {
       (run, question) => this.question(run, question),
     );
     this.compiler = new CompilerProcess(folder);
-    this.executor.onLost = (error, told) => {
+    this.executor.onLost = (untold) => {
       this.declarations = '';
       for (const { owner, message } of this.comms.closeAll()) this.onOutput(owner, message);
-      if (told) return;
-      this.put(this.runs, { type: 'stream', name: 'stderr', text: `${error.ename}: ${error.evalue}\n` });
+      if (!untold) return;
+      this.put(this.runs, { type: 'stream', name: 'stderr', text: `${untold.ename}: ${untold.evalue}\n` });
     };
   }
 

@@ -83,6 +83,8 @@ export type ExecutorEvent =
   | { type: 'output'; run: number; output: Output }
   | { type: 'question'; run: number; question: number; ask: Question }
   | { type: 'handled'; delivery: number }
+  /** A cell wants a fresh process. */
+  | { type: 'restart' }
   | { type: 'done'; run: number; error?: CellError; result?: MimeBundle; completed: number };
 
 /** Bytes on stdout and stderr that say: everything a run wrote there by file descriptor came before this. */

@@ -215,9 +215,9 @@ namespace {
 
 std::atomic<bool> lost{false};
 constexpr const char* afterwards =
-    "; this process cannot use the GPU any more. Host variables and checkpoints are intact: "
-    "restart "
-    "the kernel and resume from the last checkpoint, or go on with backend 'cpu'";
+    "; this process cannot use the GPU any more. Host variables and checkpoints are intact: go on "
+    "with backend 'cpu', or save what you need, start a new process (in a notebook: "
+    "restartExecutor()) and resume from the last checkpoint";
 
 bool isSticky(int result) {
   switch (result) {

@@ -3,7 +3,9 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Client } from './client.js';
+import { onCuda } from '../cuda.js';
+import { root } from '../tools.js';
+import { Client, type Execution } from './client.js';
 import { sleep } from './tools.js';
 
 let c: Client;
@@ -52,5 +54,36 @@ for (const [how, signal] of [
     assert.ok(from > 0 && from < 8000, `went on from step ${from}`);
     assert.equal(readFileSync(join(c.folder, 'killed.extxyz')), readFileSync(join(c.folder, 'whole.extxyz')));
   });
+
+test('restartExecutor() in a cell gives a new process, and the notebook goes on', async () => {
+  const before = Number(await c.value('const kept = 1; process.pid'));
+  const [asked, queued] = [
+    c.sendExecute('console.log("before"); restartExecutor(); console.log("after")'),
+    c.sendExecute('process.pid'),
+  ];
+  const first = await c.finished(asked);
+  assert.is(first.reply.content['status'], 'ok');
+  assert.is(first.stdout, 'before\n');
+  assert.match(first.stderr, /new one: all variables are gone.*resume/);
+  const second = await c.finished(queued);
+  const count = (e: Execution): number => Number(e.reply.content['execution_count']);
+  assert.is(count(second), count(first) + 1);
+  assert.is.not(Number(await c.value('process.pid')), before);
+  const gone = await c.execute('kept');
+  assert.match(String(gone.reply.content['evalue']), /kept/);
+});
+
+onCuda('a lost GPU leaves variables and kernel; restartExecutor() gives it back', async () => {
+  const addon = JSON.stringify(join(root, 'dist', 'lib', 'native.js'));
+  const imports = `import { native } from ${addon};`;
+  assert.is(await c.value(`${imports} const kept = 1; native().cudaSelfTest(0, false).length`), '1000');
+  const lost = await c.execute('native().cudaSelfTest(0, true)');
+  assert.match(String(lost.reply.content['evalue']), /restartExecutor\(\).*resume/s);
+  const still = await c.execute('native().cudaSelfTest(0, false)');
+  assert.match(String(still.reply.content['evalue']), /lost earlier/);
+  assert.is(await c.value('kept'), '1');
+  await c.execute('restartExecutor()');
+  assert.is(await c.value(`${imports} native().cudaSelfTest(0, false).length`), '1000');
+});
 
 test.run();
