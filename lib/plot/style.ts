@@ -140,6 +140,10 @@ export function axisLayout(
   const axis: AxisOptions = typeof given === 'string' ? { label: given } : (given ?? {});
   const label = [axis.label, axis.unit ? `(${axis.unit})` : ''].filter(Boolean).join(' ');
   const ends = axis.range && (axis.log ? axis.range.map(Math.log10) : [...axis.range]);
+  const [low, high] = axis.log ? positiveRange(values) : [1, 1];
+  // Powers of ten only where plain numbers would be long.
+  const long = low < 1e-3 || high >= 1e6;
+  const names = axis.tickLabels ?? (axis.log && long ? axis.ticks?.map(powerOfTen) : undefined);
   return {
     ...(label ? { title: { text: label, standoff: 12, font: { size: 15 } } } : {}),
     automargin: true,
@@ -154,28 +158,37 @@ export function axisLayout(
     separatethousands: true,
     exponentformat: 'power',
     minexponent: 6,
-    ...(axis.log ? logTicks(values, axis.ticks === undefined) : {}),
+    ...(axis.log ? logTicks(high / low >= 100, axis.ticks === undefined) : {}),
+    ...(axis.log && !long ? { exponentformat: 'none' } : {}),
     ...(axis.zero && !axis.log ? { rangemode: 'tozero' } : {}),
     ...(ends ? { range: ends } : {}),
     ...(axis.reversed ? { autorange: 'reversed' } : {}),
     ...(axis.ticks ? { tickmode: 'array', tickvals: [...axis.ticks] } : {}),
-    ...(axis.tickLabels ? { ticktext: [...axis.tickLabels] } : {}),
+    ...(names ? { ticktext: [...names] } : {}),
   };
 }
 
-/** Decades only where there are several; 1, 2, 5 within one or two. */
-function logTicks(values: Iterable<number>, minor: boolean): Record<string, unknown> {
+function positiveRange(values: Iterable<number>): [low: number, high: number] {
   let low = Number.POSITIVE_INFINITY;
   let high = 0;
   for (const v of values) {
     if (v > 0 && v < low) low = v;
     if (v > high && Number.isFinite(v)) high = v;
   }
-  const wide = high / low >= 100;
+  return [low, high];
+}
+
+/** As plotly writes the decades that it chooses itself. */
+function powerOfTen(tick: number): string {
+  const n = Math.round(Math.log10(tick));
+  if (Math.abs(tick / 10 ** n - 1) > 1e-9) return String(tick);
+  return n === 0 ? '1' : n === 1 ? '10' : `10<sup>${String(n).replace('-', '\u2212')}</sup>`;
+}
+
+/** Decades only where there are several; 1, 2, 5 within one or two. */
+function logTicks(wide: boolean, minor: boolean): Record<string, unknown> {
   return {
     type: 'log',
-    // Powers of ten only where plain numbers would be long.
-    ...(low >= 1e-3 && high < 1e6 ? { exponentformat: 'none' } : {}),
     dtick: wide ? 1 : 'D2',
     ...(wide && minor ? { minor: { ticks: 'outside', ticklen: 3, tickcolor: soft, dtick: 'D1' } } : {}),
   };

@@ -83,7 +83,7 @@ export interface QuantisationOptions {
  * One row per format. Columns: forceError, maxForceError (eV/Å), energyError (meV per particle; a constant offset left in);
  * seconds (of one evaluation of `timedReplicas`), rate, peakBytes; drift (meV/particle/ns), driftError, driftKT
  * (kT/degree of freedom/ns), driftKTError; rg (Å), rgError, native, nativeError, contactShift (root mean square over residue
- * pairs of the contact probability's difference to `comparedTo`'s, the first that ran as long), contactNoise (what chance would
+ * pairs of the contact probability's difference to `comparedTo`'s, the most exact that ran as long), contactNoise (what chance would
  * give runs that are independent);
  * radii (histogram, bins of 0.1 Å from `from` on) and contacts (probability per pair of residues); intervals, tableBytes and tableError
  * (the filters' own, relative) of tables.
@@ -158,19 +158,26 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
   return withContactShift(rows);
 }
 
-/** How far a row's contact probabilities are from those of the first that ran as long, and how far chance would put them. */
+/** How far a row's contact probabilities are from those of the most exact format that ran as long, and how far chance would put them. */
 function withContactShift(rows: Table): Table {
-  type Sampled = { format: string; contacts?: number[] | null; contactError: number; sampledSteps: number };
+  type Sampled = {
+    format: string;
+    forceError: number;
+    contacts?: number[] | null;
+    contactError: number;
+    sampledSteps: number;
+  };
   const all = rows.objects() as Sampled[];
   return tableOfRows(
     all.map((row) => {
-      const first = all.find((r) => r.contacts && r.sampledSteps === row.sampledSteps);
-      if (!row.contacts || !first?.contacts) return { ...row, comparedTo: null };
+      const alike = all.filter((r) => r.contacts && r.sampledSteps === row.sampledSteps);
+      const [best] = alike.sort((a, b) => a.forceError - b.forceError);
+      if (!row.contacts || !best?.contacts) return { ...row, comparedTo: null };
       return {
         ...row,
-        comparedTo: first.format,
-        contactShift: rootMeanSquare(row.contacts, first.contacts),
-        contactNoise: row === first ? 0 : Math.hypot(row.contactError, first.contactError),
+        comparedTo: best.format,
+        contactShift: rootMeanSquare(row.contacts, best.contacts),
+        contactNoise: row === best ? 0 : Math.hypot(row.contactError, best.contactError),
       };
     }),
   );

@@ -154,8 +154,11 @@ test('quantisation: fewer bits, larger errors; rows carry distributions and drif
   ] as const)
     assert.ok(of(format)['tableError']! <= 1.01 * tolerance, format);
   assert.is(of('float64')['rg'], null);
-  assert.is(of('float32')['contactShift'], 0);
+  const exact = Math.min(...rows.slice(1).map((r) => r['forceError']!));
   for (const r of rows.slice(1)) {
+    const other = of(String(r['comparedTo']));
+    assert.is(other['forceError'], exact);
+    assert.is(r['contactShift'] === 0 && r['contactNoise'] === 0, r === other);
     assert.ok(r['rg']! > 3 && r['rgError']! > 0 && Number.isFinite(r['drift']!) && r['peakBytes']! > 0);
     assert.is((r['contacts'] as unknown as number[]).length, (7 * 8) / 2);
   }
