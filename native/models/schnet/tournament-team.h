@@ -138,6 +138,20 @@ __device__ __forceinline__ void eachWithin(unsigned within, const float* lane, c
   }
 }
 
+// The team's own rows from `first` on: no one else's until the next rows' second round. All threads
+// of the block call it.
+template <int N, int R>
+__device__ __forceinline__ void addOwnRows(const Player& p, int teams, int first,
+                                           const Channels<N> (&sum)[R]) {
+  __syncthreads();
+#pragma unroll
+  for (int r = 0; r < R; ++r) {
+    const int i = p.team + teams * (first + r);
+    float* to = p.sums + i * p.stride;
+    if (i < p.atoms) store(to, plus(load<N>(to), sum[r]));
+  }
+}
+
 // Each team writes its members' sums, where they are not there yet.
 template <int N, class Arguments>
 __device__ void writeSums(const Arguments& a, const Player& p, int channel) {

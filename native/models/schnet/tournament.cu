@@ -157,14 +157,7 @@ __global__ void __launch_bounds__(32 * W, 1) tournamentForward(TournamentMessage
       }
       shared.handover.done(mine + round);
     }
-    // The team's own rows: no one else's until the next rows' second round.
-    __syncthreads();
-#pragma unroll
-    for (int r = 0; r < R; ++r) {
-      const int i = p.team + teams * (first + r);
-      float* to = p.sums + i * p.stride;
-      if (i < p.atoms) store(to, plus(load<N>(to), mi[r]));
-    }
+    addOwnRows<N>(p, teams, first, mi);
   }
   writeSums<N>(a, p, channel);
 }
@@ -275,16 +268,7 @@ __global__ void __launch_bounds__(32 * W, 1) tournamentReverse(TournamentReverse
       }
       if (WithY) shared.handover.done(mine + round);
     }
-    if constexpr (WithY) {
-      // The team's own rows: no one else's until the next rows' second round.
-      __syncthreads();
-#pragma unroll
-      for (int r = 0; r < R; ++r) {
-        const int i = p.team + teams * (first + r);
-        float* to = p.sums + i * p.stride;
-        if (i < p.atoms) store(to, plus(load<N>(to), sum[r]));
-      }
-    }
+    if constexpr (WithY) addOwnRows<N>(p, teams, first, sum);
   }
   if constexpr (WithY) writeSums<N>(a, p, channel);
 }
