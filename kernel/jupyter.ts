@@ -45,16 +45,16 @@ export function homeIn(folder: string): Record<string, string> {
 }
 
 /** Looks in the private environment, on PATH, and in each python3 of PATH: the first python3 may be the wrong one. */
-export function findJupyter(root: string): FrontEnd | undefined {
+export function findJupyter(root: string, path: string = process.env['PATH'] ?? ''): FrontEnd | undefined {
   const own = privateJupyter(root);
   if (own) return own;
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)) {
+  for (const folder of path.split(delimiter).filter(Boolean)) {
     for (const kind of ['lab', 'notebook'] as const) {
       const found = tryFrontEnd(kind, join(folder, `jupyter-${kind}`), []);
       if (found) return found;
     }
   }
-  for (const python of pythons()) {
+  for (const python of pythons(path)) {
     const found =
       tryFrontEnd('lab', python, ['-m', 'jupyterlab']) ?? tryFrontEnd('notebook', python, ['-m', 'notebook']);
     if (found) return found;
@@ -72,8 +72,8 @@ function tryFrontEnd(kind: FrontEnd['kind'], command: string, args: string[]): F
 }
 
 /** Every python3 on PATH. */
-function pythons(): string[] {
-  const names = (process.env['PATH'] ?? '')
+function pythons(path: string): string[] {
+  const names = path
     .split(delimiter)
     .filter((f) => f && existsSync(f))
     .flatMap((f) =>
@@ -108,7 +108,7 @@ export function installJupyter(root: string, say: (line: string) => void): Front
 
 function makeEnvironment(root: string, say: (line: string) => void): FrontEnd | undefined {
   const venv = venvOf(root);
-  const python = pythons().find(
+  const python = pythons(process.env['PATH'] ?? '').find(
     (p) => spawnSync(p, ['-m', 'venv', '--clear', venv], { stdio: 'ignore' }).status === 0,
   );
   if (!python) return undefined;

@@ -11,7 +11,8 @@ import { homeIn, privateJupyter } from '../../kernel/jupyter.js';
 import { formatNotebook, parseNotebook } from '../../kernel/notebook.js';
 import { findChromium } from '../../lib/plot/chromium.js';
 import { root, skip } from '../tools.js';
-import { figures, launch, screenshots } from './front-end.js';
+import { figures, launch } from './front-end.js';
+import { screenshots } from './notebook-page.js';
 
 const notebooks = readdirSync(join(root, 'notebooks')).filter((f) => f.endsWith('.ipynb'));
 const folder = mkdtempSync(join(tmpdir(), 'mdlab-convert-'));

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { root, skip } from '../tools.js';
-import { FrontEndUnderTest, figures, type Kind, lacking, type NotebookPage, until } from './front-end.js';
+import { FrontEndUnderTest, figures, lacking } from './front-end.js';
+import { type Kind, type NotebookPage, until } from './notebook-page.js';
 
 /** Starts a simulation that would take hours; `frames` counts what came. */
 const longRun = `import { backbonePriors, beadsFromSequence, dataFile, langevin, loadModel, sequences, simulate, sum } from 'mdlab';
@@ -18,10 +19,12 @@ const run = simulate(protein, sum(model, backbonePriors(protein)), {
 });
 for await (const frame of run) console.log(frame.step);`;
 
+const names = { lab: 'JupyterLab 4', notebook: 'Notebook 7', classic: 'Notebook 6' };
+
 export function frontEndTests(kind: Kind): void {
   const why = lacking(kind);
   if (why) {
-    skip(kind === 'lab' ? 'JupyterLab 4' : 'Notebook 7', why);
+    skip(names[kind], why);
     test.run();
     return;
   }
@@ -39,6 +42,7 @@ export function frontEndTests(kind: Kind): void {
 function serverTests(server: FrontEndUnderTest): void {
   test('the server answers with its token alone, and listens on 127.0.0.1 alone', async () => {
     assert.is((await server.ask('api/contents')).status, 200);
+    assert.match((await server.ask('')).url, /\/tour\.ipynb/, 'its address leads to the notebook');
     assert.is((await server.ask('api/contents', false)).status, 403);
     const port = server.port.toString(16).toUpperCase().padStart(4, '0');
     const listening = ['tcp', 'tcp6'].flatMap((name) =>
@@ -63,8 +67,9 @@ function tourTests(server: FrontEndUnderTest): void {
       const wide = (await page.pictures()).filter((p) => p.natural > 300 && p.shown > 300);
       return wide.length === figures(file);
     });
-    assert.is(await page.page.locator('.jp-OutputArea canvas').count(), 0, 'no script ran');
-    assert.is(await page.page.locator('.jp-mod-dirty').count(), 0, 'opening it changes nothing');
+    assert.is(await page.page.locator(`${page.parts.output} canvas`).count(), 0, 'no script ran');
+    if (page.parts.unsaved)
+      assert.is(await page.page.locator(page.parts.unsaved).count(), 0, 'opening it changes nothing');
     await page.screenshot('untrusted');
     await page.close();
   });
@@ -75,17 +80,17 @@ function tourTests(server: FrontEndUnderTest): void {
     page = await server.open('run.ipynb');
     await page.runAll();
     await until('a cell that runs', async () => (await page.status()) === 'busy');
-    const line = page.page.locator('.jp-OutputArea-output', { hasText: '1ENH' }).last();
+    const line = page.page.locator(page.parts.output, { hasText: '1ENH' }).last();
     const seen = new Set<string>();
     // Cells are still being drawn: which one is the last is asked anew each time.
-    const last = page.cells.last().locator('.jp-InputPrompt');
+    const last = page.cells.last().locator(page.parts.prompt);
     await until('the last cell', async () => {
       const text = await line.innerText({ timeout: 100 }).catch(() => '');
       if (/ns\/day/.test(text)) seen.add(text);
       return /\[\d+\]/.test(await last.innerText()) && (await page.status()) === 'idle';
     });
     assert.ok(seen.size > 3, `the line read ${[...seen].join(' | ')}`);
-    assert.is(await page.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count(), 0);
+    assert.is(await page.page.locator(page.parts.stderr).count(), 0);
     await page.page.locator('.mdlab-view').last().scrollIntoViewIfNeeded();
     await page.page.locator('.mdlab-view canvas').last().waitFor();
     await page.screenshot('ran');
@@ -146,7 +151,7 @@ function editingTests(server: FrontEndUnderTest): void {
     const cell = await page.begin(longRun);
     await until('progress', async () => /hours[\s\S]*ns\/day/.test(await page.output(cell)));
     const pressed = Date.now();
-    await page.press('notebook:interrupt-kernel');
+    await page.interrupt();
     await page.done(cell);
     const ms = Date.now() - pressed;
     await page.screenshot('stopped');
@@ -158,18 +163,14 @@ function editingTests(server: FrontEndUnderTest): void {
   scenario('Tab lists what fits, and Shift-Tab tells about it', async () => {
     const cell = await page.write('loadMod');
     await page.page.keyboard.press('Tab');
-    const completer = page.page.locator('.jp-Completer');
+    const completer = page.page.locator(page.parts.completer);
     // One match is put in at once.
     await until(
       'a completion',
-      async () =>
-        (await cell.locator('.cm-content').innerText()).includes('loadModel') ||
-        (await completer.isVisible()),
+      async () => (await page.code(cell)).includes('loadModel') || (await completer.isVisible()),
     );
     if (await completer.isVisible()) await page.page.keyboard.press('Enter');
-    await until('loadModel', async () =>
-      (await cell.locator('.cm-content').innerText()).includes('loadModel'),
-    );
+    await until('loadModel', async () => (await page.code(cell)).includes('loadModel'));
     await page.page.keyboard.insertText(';model.');
     await page.page.keyboard.press('Tab');
     await completer.waitFor();
@@ -178,7 +179,7 @@ function editingTests(server: FrontEndUnderTest): void {
     await page.page.keyboard.press('Escape');
     await page.page.keyboard.insertText('with');
     await page.page.keyboard.press('Shift+Tab');
-    const tooltip = page.page.locator('.jp-Tooltip');
+    const tooltip = page.page.locator(page.parts.tooltip);
     await tooltip.waitFor();
     await page.screenshot('tooltip');
     assert.match(await tooltip.innerText(), /with/);
@@ -188,7 +189,7 @@ function editingTests(server: FrontEndUnderTest): void {
 
   scenario('a question is answered where it is asked', async () => {
     const cell = await page.begin("const name = await input('Your name? ');\nname.length + ' letters'");
-    const box = page.page.locator('.jp-Stdin-input');
+    const box = page.page.locator(page.parts.question);
     await box.waitFor();
     await page.screenshot('question');
     assert.match(await page.output(cell), /Your name\?/);
@@ -205,7 +206,7 @@ const shown = interact(({ slope, law }) => figure(line([0, 1, 2], [0, 1, 2].map(
 }), { slope: slider({ min: 1, max: 9, step: 1, value: 3 }), law: dropdown(['line', 'square']) });
 let clicks = 0;
 button('count', () => { clicks++; })`);
-    const figure = cell.locator('.jp-OutputArea-output img');
+    const figure = cell.locator(`${page.parts.output} img`);
     const picture = (): Promise<string | null> => figure.getAttribute('src');
     await cell.locator('.widget-slider .noUi-handle').waitFor();
     await figure.scrollIntoViewIfNeeded();
@@ -226,6 +227,14 @@ button('count', () => { clicks++; })`);
     await until('a click', async () => (await page.output(await page.run('clicks'))) === '1');
     await figure.scrollIntoViewIfNeeded();
     await page.screenshot('widgets');
+  });
+
+  scenario('an interactive figure wakes up', async () => {
+    const cell = await page.run(
+      'figure(line([0, 1, 2], [0, 1, 4]), { width: 400, height: 260 }).interactive()',
+    );
+    await cell.locator('.mdlab-figure .main-svg .scatterlayer path').first().waitFor();
+    assert.is(await cell.locator('.mdlab-figure img').isVisible(), false);
   });
 
   scenario('an error shows its name, message and line', async () => {

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { root, skip } from '../tools.js';
-import { lacking, launch, NotebookPage, until } from './front-end.js';
+import { lacking, launch } from './front-end.js';
+import { NotebookPage, until } from './notebook-page.js';
 
 /** A command that a terminal would own: its process group gets Ctrl-C, and every process it made carries a mark. */
 class Terminal {
