@@ -19,8 +19,8 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { environment } from '../lib/environment.js';
 import { MdlabError } from '../lib/errors.js';
-import { environment } from '../lib/studies/environment.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const platform = `${process.platform}-${process.arch}`;

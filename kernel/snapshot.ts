@@ -67,7 +67,7 @@ export function snapshotFile(): string {
   hash.update(readFileSync(join(packageRoot, 'package.json')));
   hash.update(readFileSync(builder));
   for (const [name, text] of compilerModules()) hash.update(`${name}\0${text}\0`);
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   known = join(cache, 'mdlab', 'compiler', `${installation()}-${hash.digest('hex').slice(0, 16)}.blob`);
   return known;
 }

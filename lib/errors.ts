@@ -4,7 +4,10 @@
  */
 export class MdlabError extends Error {
   override readonly name: string = 'MdlabError';
-  /** A stable word to test for: `EINVALID`, `EFORMAT`, `EINTERRUPTED`, `ENOTFOUND`, `EIO`, `EUNSUPPORTED`, `ENUMERIC`. */
+  /**
+   * A stable word to test for: `EINVALID`, `EFORMAT`, `EINTERRUPTED`, `ENOTFOUND`, `EIO`, `EUNSUPPORTED`, `ENUMERIC`, `ENOMEM`;
+   * of GPUs `EDEVICE` (lost: this process has none any more), `ECUDA` (any other refusal of the driver), `ECOMPILE`.
+   */
   readonly code: string;
 
   constructor(code: string, message: string) {

@@ -376,7 +376,7 @@ let loaded: Addon | undefined;
 export function native(): Addon {
   if (loaded) return loaded;
   loaded = createRequire(import.meta.url)(addonPath()) as Addon;
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   loaded.setCudaFolders(join(root, 'native'), join(cache, 'mdlab', 'kernels'));
   return loaded;
 }

@@ -1,7 +1,8 @@
 /** What a run says of itself at the end. */
-import { cpus } from 'node:os';
+import { environment } from '../environment.js';
 import type { Potential } from '../models/index.js';
-import { type NativeDynamicsState, native } from '../native.js';
+import { placeOf } from '../models/place.js';
+import type { NativeDynamicsState } from '../native.js';
 import type { RunOptions } from './options.js';
 import { energyDrift, type FrameColumns } from './record.js';
 import type { System } from './system.js';
@@ -28,6 +29,7 @@ export interface Summary {
   exchange?: ExchangeColumns;
   /** Neighbour lists built. */
   listRebuilds: number;
+  /** What computed, on what, and how: `environment()`, the GPU's own columns where one computed, and the run's options. */
   environment: Record<string, string | number>;
 }
 
@@ -60,7 +62,6 @@ export function summarize(run: Finished): Summary {
   const replicas = run.system.systems.length;
   const stepsPerSecond = seconds > 0 ? steps / seconds : 0;
   const nanosecondsPerDay = stepsPerSecond * integrator.timestep * 1e-6 * 86400;
-  const { info } = run.potential;
   return {
     steps,
     replicas,
@@ -76,19 +77,13 @@ export function summarize(run: Finished): Summary {
     ...(tempering ? { exchange: exchangeColumns(tempering.temperatures, state) } : {}),
     listRebuilds: state.listRebuilds,
     environment: {
-      potential: info.name,
-      backend: info.backend,
-      precision: info.precision,
-      ...(info.pipeline ? { pipeline: info.pipeline } : {}),
-      ...(info.deviceName === undefined ? {} : { device: info.deviceName }),
+      ...environment(),
+      ...placeOf(run.potential),
+      potential: run.potential.name,
       steps: whereSteps(run.potential, state.onDevice),
       integrator: integrator.kind,
       timestep: integrator.timestep,
       seed: integrator.seed,
-      threads: native().threads(),
-      simd: native().buildInfo().simd,
-      cpu: cpus()[0]?.model ?? 'unknown',
-      node: process.version,
     },
   };
 }
@@ -99,7 +94,8 @@ function whereSteps(potential: Potential, onDevice: boolean): string {
   const parts = potential.terms.length > 0 ? potential.terms : [potential];
   const host = parts.filter((t) => t.info.backend !== 'cuda').map((t) => t.name);
   if (host.length === parts.length) return 'cpu';
-  return `cpu, because ${host.join(', ') || 'a term'} does not compute on the GPU`;
+  if (host.length === 0) return 'cpu, because its terms compute on several GPUs';
+  return `cpu, because ${host.join(', ')} does not compute on the GPU`;
 }
 
 function exchangeColumns(temperatures: readonly number[], state: NativeDynamicsState): ExchangeColumns {

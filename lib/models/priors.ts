@@ -3,12 +3,12 @@
  * A term is plain data (`PriorTerm`); `priors` makes one potential of any number of terms.
  * Equations and conventions: native/models/bonded/bonded.h.
  */
+import { deviceIndex, gpus } from '../cuda.js';
 import { invalid } from '../errors.js';
 import { native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/structure.js';
 import { type EnergyUnit, energyUnits } from '../units.js';
-import { deviceIndex } from './cuda.js';
 import { Potential } from './potential.js';
 
 export type PriorCoordinate = 'distance' | 'cosine' | 'angle' | 'dihedral';
@@ -241,7 +241,7 @@ export interface PriorOptions {
   name?: string;
   /** Default: `cuda` within a sum with a model that computes there, else `cpu`. */
   backend?: 'cpu' | 'cuda';
-  /** With backend `cuda`: the GPU by index or by part of its name. Default 0. */
+  /** With backend `cuda`: index of the GPU, or part of its name. Default the first that can be used. */
   device?: number | string;
 }
 
@@ -269,7 +269,7 @@ export class PriorPotential extends Potential {
       assignment ? Int32Array.from(assignment) : undefined,
       device,
     );
-    const where = device === undefined ? {} : { device, deviceName: native().cudaDevices()[device]!.name };
+    const where = device === undefined ? {} : { device, deviceName: gpus()[device]!.name };
     super(handle, { name, cutoff: 0, backend, precision: 'float64', ...where });
     this.topologies = topologies;
     this.assignment = assignment;

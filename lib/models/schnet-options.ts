@@ -1,7 +1,7 @@
 /** How a SchNet is computed: the choices, their defaults, and which go together. */
+import { deviceIndex, usableGpu } from '../cuda.js';
 import { invalid, unknownChoice } from '../errors.js';
 import { type EnergyUnit, energyUnits, type LengthUnit, lengthUnits } from '../units.js';
-import { deviceIndex, usableGpu } from './cuda.js';
 import type { Backend, Precision } from './potential.js';
 
 /**
@@ -53,7 +53,7 @@ export interface SchnetOptions {
    * be used, the model fits it and `precision` is not float64, else `cpu`; `info` says which.
    */
   backend?: Backend;
-  /** Index of the GPU, or part of its name. Default the first. */
+  /** Index of the GPU, or part of its name. Default the first that can be used. */
   device?: number | string;
   /** Default `table`. The reference has none. */
   pipeline?: SchnetPipeline;
@@ -115,7 +115,7 @@ export function checkOptions(options: SchnetOptions): FullSchnetOptions {
   const backend = choice('backend', options.backend ?? fastest(options), ['reference', 'cpu', 'cuda']);
   if (backend !== 'cuda' && options.device !== undefined)
     invalid('schnet.device', "must go with backend 'cuda'", options.device);
-  const device = backend === 'cuda' ? deviceIndex(options.device ?? usableGpu()?.index) : 0;
+  const device = backend === 'cuda' ? deviceIndex(options.device) : 0;
   const reference = backend === 'reference';
   const precision = choice(
     'precision',

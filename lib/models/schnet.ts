@@ -1,3 +1,4 @@
+import { gpus } from '../cuda.js';
 import { invalid, type MdlabError } from '../errors.js';
 import {
   type NativePotential,
@@ -156,7 +157,7 @@ export function schnet(config: SchnetConfig, tensors: TensorMap, options: Schnet
     name: options.name ?? 'schnet',
     cutoff: checked.cutoff.upper * lengthUnits[units.length],
     backend,
-    ...(backend === 'cuda' ? { device: full.device, deviceName: deviceName(full.device) } : {}),
+    ...(backend === 'cuda' ? { device: full.device, deviceName: gpus()[full.device]!.name } : {}),
     precision: full.precision,
     ...(backend === 'reference' ? {} : { pipeline: full.pipeline }),
     units,
@@ -197,13 +198,6 @@ function nativeOptions(full: FullSchnetOptions): NativeSchnetOptions {
     envelopeGradient: full.envelopeGradient,
     tolerance: full.tolerance,
   };
-}
-
-function deviceName(index: number): string {
-  const device = native()
-    .cudaDevices()
-    .find((d) => d.index === index);
-  return device?.name ?? 'GPU';
 }
 
 /** A bead or atom without a type has no embedding: guessing one would give numbers that mean nothing. */

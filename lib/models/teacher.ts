@@ -109,10 +109,10 @@ export function residueInteractions(structure: Structure, options: TeacherOption
 export function teacher(protein: Structure | KnownProtein, options: TeacherOptions = {}): PriorPotential {
   const known = 'sequence' in protein ? protein : undefined;
   const structure = 'sequence' in protein ? beadsFromSequence(protein) : protein;
-  const { secondaryStructure = known?.secondaryStructure, ...rest } = options;
+  // Of the backbone's potential only the terms are wanted, wherever it would compute.
+  const { secondaryStructure = known?.secondaryStructure, backend: _, device: __, ...rest } = options;
   const backbone = backbonePriors(structure, {
     ...rest,
-    backend: 'cpu', // its terms alone are wanted
     ...(secondaryStructure === undefined ? {} : { secondaryStructure }),
   });
   const terms = [...backbone.topologies[0]!.terms, ...residueInteractions(structure, options)];

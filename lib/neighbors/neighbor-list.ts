@@ -1,3 +1,4 @@
+import { deviceIndex } from '../cuda.js';
 import { invalid, MdlabError, unknownChoice } from '../errors.js';
 import { type NativeBatch, type NativeNeighborList, native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
@@ -26,8 +27,8 @@ export interface NeighborListOptions {
   algorithm?: (typeof algorithms)[number];
   /** Where the list is built; both give the same arrays. Default 'cpu'. */
   backend?: (typeof backends)[number];
-  /** Which GPU. Default 0. */
-  device?: number;
+  /** With backend `cuda`: index of the GPU, or part of its name. Default the first that can be used. */
+  device?: number | string;
 }
 
 /**
@@ -112,14 +113,14 @@ export class NeighborList {
  * @example neighborList(water, { cutoff: 5 }).edges
  * @throws EINVALID for a cutoff that is not positive, a box without volume, an exclusion that names no
  * particle, or more than 2^31-1 edges (counted before they are stored); ENOTFOUND and ENOMEM for backend
- * 'cuda' without a GPU or with too little of its memory
+ * 'cuda' without a GPU or with too little of its memory, EUNSUPPORTED for a GPU that is too old
  */
 export function neighborList(
   structures: Structure | readonly Structure[],
   options: NeighborListOptions,
 ): NeighborList {
   const all: readonly Structure[] = Array.isArray(structures) ? structures : [structures as Structure];
-  const { cutoff, skin = 0, algorithm, backend = 'cpu', device = 0 } = options;
+  const { cutoff, skin = 0, algorithm, backend = 'cpu' } = options;
   if (!(cutoff > 0 && cutoff < Number.POSITIVE_INFINITY))
     invalid('neighborList.cutoff', 'must be positive and finite', cutoff, 'give a length in Å');
   if (!(skin >= 0 && skin < Number.POSITIVE_INFINITY))
@@ -127,8 +128,8 @@ export function neighborList(
   if (algorithm !== undefined && !algorithms.includes(algorithm))
     unknownChoice('neighborList.algorithm', algorithm, algorithms);
   if (!backends.includes(backend)) unknownChoice('neighborList.backend', backend, backends);
-  if (!(Number.isInteger(device) && device >= 0))
-    invalid('neighborList.device', 'must be the number of a GPU', device);
+  if (backend !== 'cuda' && options.device !== undefined)
+    invalid('neighborList.device', "must go with backend 'cuda'", options.device);
   const batch = joinBatch(all, (s) => new Int32Array(s.count));
   const excluded = compress(all, batch.offsets, options.exclusions);
   const start = excluded?.start ?? null;
@@ -137,7 +138,16 @@ export function neighborList(
     if (backend === 'cpu')
       return native().neighborList(batch, cutoff, skin, start, column, algorithm === 'pairs');
     const pairsUpTo = algorithm === undefined ? -1 : algorithm === 'pairs' ? 2 ** 31 - 1 : 0;
-    return native().deviceNeighborList(device, batch, cutoff, skin, start, column, pairsUpTo, 0);
+    return native().deviceNeighborList(
+      deviceIndex(options.device),
+      batch,
+      cutoff,
+      skin,
+      start,
+      column,
+      pairsUpTo,
+      0,
+    );
   });
   return new NeighborList(batch, rows, cutoff, skin);
 }

@@ -1,3 +1,4 @@
+export { type DeviceEnvironment, deviceEnvironment, type Environment, environment } from '../environment.js';
 export { type BatchStudyOptions, batchStudy } from './batches.js';
 export {
   type Claim,
@@ -7,7 +8,6 @@ export {
   claims,
   type Verdict,
 } from './claims.js';
-export { type DeviceEnvironment, deviceEnvironment, type Environment, environment } from './environment.js';
 export {
   accuracyStudy,
   type ModelStudyOptions,

@@ -1,27 +1,9 @@
-/** Where a potential computes: what its rows are stamped with, how its memory and its time are measured. */
+/** How a potential's memory and time are measured where it computes. */
+import { deviceOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import { native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/index.js';
-import { deviceEnvironment } from './environment.js';
-
-/** Index of the GPU a potential computes on; undefined where that is a CPU. */
-export function deviceOf(potential: Potential): number | undefined {
-  const { backend, device } = potential.info;
-  return backend === 'cuda' ? (device ?? 0) : undefined;
-}
-
-/** Columns that say what computed. */
-export function placeOf(potential: Potential): Record<string, unknown> {
-  const { backend, pipeline, precision } = potential.info;
-  const device = deviceOf(potential);
-  return {
-    backend,
-    pipeline: pipeline ?? 'none',
-    precision,
-    ...(device === undefined ? {} : deviceEnvironment(device)),
-  };
-}
 
 /** Bytes that native code holds where a potential computes: host memory, or the GPU's. */
 export interface MemoryMeter {

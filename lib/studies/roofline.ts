@@ -1,5 +1,7 @@
 /** How near each stage of a model comes to what the machine can do: counted work over measured peaks. */
+
 import { invalid } from '../errors.js';
+import { deviceOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import { Schnet } from '../models/schnet.js';
 import { type StageWork, schnetWork } from '../models/schnet-work.js';
@@ -7,7 +9,6 @@ import { native } from '../native.js';
 import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 import { type ModelStudyOptions, stageStudy } from './models.js';
-import { deviceOf } from './place.js';
 
 /** Work a second at most, of each kind that `StageWork` counts. */
 export type Ceilings = Readonly<

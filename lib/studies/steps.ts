@@ -1,9 +1,10 @@
 /** Studies of molecular dynamics: how many steps a second, whole steps as a run takes them. */
+
 import { langevin, simulate } from '../md/index.js';
+import { placeOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import type { Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
-import { placeOf } from './place.js';
 import { study } from './study.js';
 import { type TimingOptions, timed } from './timing.js';
 

@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { environment } from '../environment.js';
 import { invalid, MdlabError } from '../errors.js';
 import { Progress } from '../progress.js';
 import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
-import { environment } from './environment.js';
 import { spread } from './timing.js';
 
 /** What a row is measured at: plain values, because they name the row in the file. */

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "core/buffer.h"
+#include "cuda/device.h"
 
 namespace mdlab::binding {
 
@@ -69,7 +70,7 @@ std::shared_ptr<Potential> unwrapPotential(const Napi::Value& value) {
 void tellMemory(Napi::Env env) {
   // One environment per thread; each is told the bytes of the whole process.
   thread_local std::int64_t told = 0;
-  const auto now = static_cast<std::int64_t>(bufferBytes());
+  const auto now = static_cast<std::int64_t>(bufferBytes() + cuda::Device::heldBytes());
   Napi::MemoryManagement::AdjustExternalMemory(env, now - told);
   told = now;
 }

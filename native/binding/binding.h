@@ -34,8 +34,8 @@ std::span<std::int32_t> ints(const Napi::Value& value, const char* what);
 Napi::Value wrapPotential(Napi::Env env, std::shared_ptr<Potential> potential);
 std::shared_ptr<Potential> unwrapPotential(const Napi::Value& value);
 
-// Tells V8 how many bytes native buffers hold, so that it collects dead models before they pile up:
-// without it a handle looks as small as its wrapper.
+// Tells V8 how many bytes native buffers hold, here and on GPUs, so that it collects dead models
+// before they pile up: without it a handle looks as small as its wrapper.
 void tellMemory(Napi::Env env);
 
 // A batch as TypeScript hands it over: {offsets: Int32Array, positions: Float64Array, types:

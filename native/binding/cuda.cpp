@@ -29,8 +29,7 @@ Napi::Value jsDevices(const Napi::CallbackInfo& info) {
     o.Set("memory", static_cast<double>(d.memory));
     o.Set("sharedPerBlock", static_cast<double>(d.sharedPerBlock));
     o.Set("l2", static_cast<double>(d.l2));
-    o.Set("cuda", std::to_string(d.driverVersion / 1000) + "." +
-                      std::to_string(d.driverVersion % 1000 / 10));
+    o.Set("cuda", cuda::versionText(d.driverVersion));
     list.Set(static_cast<std::uint32_t>(d.index), o);
   }
   return list;

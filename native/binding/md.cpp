@@ -139,6 +139,7 @@ Napi::Value jsAdvance(const Napi::CallbackInfo& info) {
         run->engine->advance(steps);
       },
       [run](Napi::Env env) {
+        tellMemory(env);
         return Napi::Number::New(env, static_cast<double>(run->engine->step()));
       });
 }

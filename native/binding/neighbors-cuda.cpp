@@ -43,6 +43,7 @@ struct ListOnDevice {
   // Seconds of each of `repeats` rebuilds, by the device's clock.
   std::vector<double> time(int repeats) {
     std::vector<double> seconds;
+    if (repeats <= 0) return seconds;
     const cuda::Graph rebuild(stream, [this] { list.enqueueRebuild(stream, batch.view()); });
     cuda::Timer timer(stream);
     for (int k = 0; k < repeats; ++k) {

@@ -1,5 +1,7 @@
 #include "cuda/device.h"
 
+#include <mutex>
+
 #include "core/error.h"
 
 namespace mdlab::cuda {
@@ -51,9 +53,25 @@ std::vector<DeviceInfo> devices() {
   return list;
 }
 
+struct Device::Opened {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Device>> devices;  // by index; null: not opened yet
+  static Opened& all() {
+    static Opened list;
+    return list;
+  }
+};
+
+std::size_t Device::heldBytes() {
+  Opened& all = Opened::all();
+  const std::lock_guard lock(all.mutex);
+  std::size_t sum = 0;
+  for (const auto& device : all.devices) sum += device ? device->bytes() : 0;
+  return sum;
+}
+
 Device& Device::open(int index) {
-  static std::mutex mutex;
-  static std::vector<std::unique_ptr<Device>> opened;
+  auto& [mutex, opened] = Opened::all();
   const std::lock_guard lock(mutex);
   int count = 0;
   check(driver().deviceGetCount(&count), "devices");
@@ -70,9 +88,10 @@ Device& Device::open(int index) {
 Device::Device(int index) : info_(describe(index)) {
   check(driver().deviceGet(&ordinal_, index), "device");
   if (info_.major < 8)
-    invalid("device " + info_.name + ": compute capability must be at least 8.0, received " +
-            std::to_string(info_.major) + "." + std::to_string(info_.minor) +
-            "; choose backend 'cpu'");
+    throw Error("EUNSUPPORTED", "device " + info_.name +
+                                    ": compute capability must be at least 8.0, received " +
+                                    std::to_string(info_.major) + "." +
+                                    std::to_string(info_.minor) + "; choose backend 'cpu'");
   const Driver& d = driver();
   check(d.devicePrimaryCtxRetain(&context_, ordinal_), "device context");
   check(d.ctxSetCurrent(context_), "device context");
@@ -144,7 +163,7 @@ void StreamState::release(void* memory, std::size_t bytes) noexcept {
 }
 
 StreamHandle* Stream::handle() const {
-  requireDevice();
+  use();
   return state_->handle;
 }
 
@@ -192,6 +211,7 @@ void Stream::synchronize() const {
 }
 
 Timer::Timer(Stream& stream) : stream_(stream) {
+  stream_.use();
   check(driver().eventCreate(&start_, 0), "event");
   check(driver().eventCreate(&stop_, 0), "event");
 }
@@ -203,6 +223,7 @@ Timer::~Timer() {
 void Timer::start() { check(driver().eventRecord(start_, stream_.handle()), "event"); }
 void Timer::stop() { check(driver().eventRecord(stop_, stream_.handle()), "event"); }
 double Timer::seconds() const {
+  stream_.use();
   check(driver().eventSynchronize(stop_), "work on " + stream_.device().info().name);
   float milliseconds = 0;
   check(driver().eventElapsedTime(&milliseconds, start_, stop_), "event");

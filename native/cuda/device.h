@@ -30,14 +30,15 @@ std::vector<DeviceInfo> devices();
 class Device {
  public:
   // By index, for all users of the process the same object. Throws Error(EINVALID) for an index
-  // that is not there, Error(ENOTFOUND) without a driver.
+  // that is not there, Error(EUNSUPPORTED) for a GPU that is too old, Error(ENOTFOUND) without a
+  // driver.
   static Device& open(int index);
   const DeviceInfo& info() const { return info_; }
   // "sm_80"; "sm_90a" where cuda/group-mma.h's instructions are.
   std::string architecture() const;
   bool hasGroupMma() const { return info_.major == 9 && info_.minor == 0; }
-  // Makes the device's context current on the calling thread. Stream's constructor calls it; every
-  // entry on a fresh thread must. Throws Error(EDEVICE) once the device is lost.
+  // Makes the device's context current on the calling thread, as Stream's constructor and handle()
+  // do; for calls of the driver that take no stream. Throws Error(EDEVICE) once the device is lost.
   void use();
   // Bytes held by DeviceBuffers of this device, and their peak since the last reset.
   std::size_t bytes() const { return held_; }
@@ -46,9 +47,13 @@ class Device {
   // As the driver tells it, all processes together; unused pool memory counts as free.
   std::pair<std::size_t, std::size_t> freeAndTotal();
 
+  // Of all devices together.
+  static std::size_t heldBytes();
+
   explicit Device(int index);
 
  private:
+  struct Opened;
   friend struct StreamState;
   DeviceInfo info_;
   int ordinal_ = 0;
@@ -76,7 +81,9 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   Device& device() const { return state_->device; }
-  // Throws Error(EDEVICE) once the device is lost.
+  // For one call of the driver, for which it makes the device's context current on this thread:
+  // whatever ran here before, on another device, is no matter. Throws Error(EDEVICE) once the
+  // device is lost.
   StreamHandle* handle() const;
   // Waits for all work; throws what went wrong in it.
   void synchronize() const;

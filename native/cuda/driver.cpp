@@ -60,10 +60,13 @@ std::vector<std::string> extraFolders() {
 enum : int {
   success = 0,
   outOfMemory = 2,
+  deviceUnavailable = 46,
   noDevice = 100,
   eccUncorrectable = 214,
+  nvlinkUncorrectable = 220,
   illegalAddress = 700,
   launchTimeout = 702,
+  contextDestroyed = 709,
   assertFailed = 710,
   hardwareStackError = 714,
   illegalInstruction = 715,
@@ -71,7 +74,9 @@ enum : int {
   invalidAddressSpace = 717,
   invalidProgramCounter = 718,
   launchFailed = 719,
-  systemNotReady = 802
+  contained = 721,
+  systemNotReady = 802,
+  unknown = 999
 };
 
 Driver load() {
@@ -184,12 +189,27 @@ void* Library::find(const char* symbol) const {
                                "; a newer version (CUDA 12 or later) has it");
 }
 
+namespace {
+
+// Whether a driver is there that serves no CUDA 13: it runs nothing which that compiled.
+bool servesCuda12Alone() {
+  try {
+    int version = 0;
+    return driver().driverGetVersion(&version) == success && version < 13000;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 Library openNvrtc() {
-  return {
-      "CUDA run-time compiler",
-      {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "nvrtc64_130_0.dll", "nvrtc64_120_0.dll"},
-      "install the CUDA toolkit, or Python's package nvidia-cuda-nvrtc with its lib folder in "
-      "LD_LIBRARY_PATH"};
+  std::vector<std::string> names{"libnvrtc.so.13", "nvrtc64_130_0.dll", "libnvrtc.so.12",
+                                 "nvrtc64_120_0.dll", "libnvrtc.so"};
+  if (servesCuda12Alone()) names.erase(names.begin(), names.begin() + 2);
+  return {"CUDA run-time compiler", names,
+          "install the CUDA toolkit, or Python's package nvidia-cuda-nvrtc with its lib folder in "
+          "LD_LIBRARY_PATH"};
 }
 Library openCufft() {
   return {"cuFFT",
@@ -197,10 +217,10 @@ Library openCufft() {
           "install the CUDA toolkit, or Python's package nvidia-cufft"};
 }
 Library openCublasLt() {
-  return {"cuBLASLt",
-          {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so", "cublasLt64_13.dll",
-           "cublasLt64_12.dll"},
-          "install the CUDA toolkit, or Python's package nvidia-cublas"};
+  std::vector<std::string> names{"libcublasLt.so.13", "cublasLt64_13.dll", "libcublasLt.so.12",
+                                 "cublasLt64_12.dll", "libcublasLt.so"};
+  if (servesCuda12Alone()) names.erase(names.begin(), names.begin() + 2);
+  return {"cuBLASLt", names, "install the CUDA toolkit, or Python's package nvidia-cublas"};
 }
 Library openNccl() {
   return {"NCCL", {"libnccl.so.2", "libnccl.so"}, "install NCCL, or Python's package nvidia-nccl"};
@@ -221,9 +241,12 @@ constexpr const char* afterwards =
 
 bool isSticky(int result) {
   switch (result) {
+    case deviceUnavailable:
     case eccUncorrectable:
+    case nvlinkUncorrectable:
     case illegalAddress:
     case launchTimeout:
+    case contextDestroyed:
     case assertFailed:
     case hardwareStackError:
     case illegalInstruction:
@@ -231,7 +254,9 @@ bool isSticky(int result) {
     case invalidAddressSpace:
     case invalidProgramCounter:
     case launchFailed:
+    case contained:
     case systemNotReady:
+    case unknown:
       return true;
     default:
       return false;
@@ -244,6 +269,10 @@ bool deviceLost() { return lost; }
 
 void requireDevice() {
   if (lost) throw Error("EDEVICE", std::string("CUDA: the device was lost earlier") + afterwards);
+}
+
+std::string versionText(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
 void check(int result, const std::string& what) {

@@ -66,6 +66,9 @@ struct Driver {
                         void** extra);
 };
 
+// "13.0" of 13000, the driver's way to write it.
+std::string versionText(int version);
+
 // The driver's functions, opened and initialised on first use. Throws Error(ENOTFOUND) saying what
 // was looked for, what the loader said, and what to install.
 const Driver& driver();
@@ -97,7 +100,8 @@ class Library {
   void* handle_ = nullptr;
 };
 
-// The libraries beside the driver, each under its names and with its remedy.
+// The libraries beside the driver, each under its names and with its remedy; where there is a
+// driver, of no CUDA that is newer than it serves.
 Library openNvrtc();
 Library openCufft();
 Library openCublasLt();

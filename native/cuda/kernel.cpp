@@ -28,6 +28,13 @@ struct LaunchConfig {
   unsigned attributeCount;
 };
 
+// Results by which the driver says that it cannot run machine code which is whole.
+bool refused(int result) {
+  constexpr int invalidImage = 200, noBinary = 209, unsupportedToolchain = 222, invalidSource = 300;
+  return result == invalidImage || result == noBinary || result == unsupportedToolchain ||
+         result == invalidSource;
+}
+
 // A block gets 48 KiB unasked, of which the kernel's static shared memory takes its part.
 void allowShared(FunctionHandle* function, std::size_t bytes) {
   if (bytes > 0)
@@ -42,7 +49,15 @@ KernelModule::KernelModule(Device& device, const std::string& file,
     : device_(&device) {
   const Cubin cubin = compile(file, kernels, device.architecture());
   device.use();
-  check(driver().moduleLoadData(&module_, cubin.image.data()), "kernels of " + file);
+  const int result = driver().moduleLoadData(&module_, cubin.image.data());
+  if (refused(result))
+    throw Error("EUNSUPPORTED",
+                "kernels of " + file + ": the driver (CUDA " +
+                    versionText(device.info().driverVersion) +
+                    ") must load what the compiler (NVRTC " + nvrtcVersion() + ") made for " +
+                    device.architecture() +
+                    ", it does not; install a newer driver, or an NVRTC no newer than the driver");
+  check(result, "kernels of " + file);
   for (std::size_t k = 0; k < kernels.size(); ++k)
     check(driver().moduleGetFunction(&functions_[kernels[k]], module_, cubin.names[k].c_str()),
           "kernel " + kernels[k]);
@@ -66,6 +81,7 @@ FunctionHandle* KernelModule::function(const std::string& name) const {
 
 void launchFunction(Stream& stream, FunctionHandle* function, const Geometry& g,
                     const void* arguments) {
+  stream.use();
   allowShared(function, g.sharedBytes);
   LaunchAttribute attributes[2] = {};
   unsigned count = 0;

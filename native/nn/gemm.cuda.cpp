@@ -31,10 +31,7 @@ constexpr int mostWorkspace = 1;  // cublasLtMatmulPreferenceAttributes
 constexpr int yes = 1;            // CUBLAS_OP_T
 
 struct Library {
-  cuda::Library library{"CUDA linear algebra library",
-                        {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so",
-                         "cublasLt64_13.dll", "cublasLt64_12.dll"},
-                        "install the CUDA toolkit, or Python's package nvidia-cublas"};
+  cuda::Library library = cuda::openCublasLt();
   template <class F>
   F* find(const char* name) {
     return reinterpret_cast<F*>(library.find(name));
@@ -79,9 +76,9 @@ Handle handleOf(cuda::Device& device) {
   static std::mutex mutex;
   static std::map<int, Handle> handles;
   const std::lock_guard lock(mutex);
+  device.use();
   Handle& handle = handles[device.info().index];
   if (!handle) {
-    device.use();
     check(blas().create(&handle), "cublasLtCreate");
   }
   return handle;

@@ -6,7 +6,9 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { environment } from '../../lib/environment.js';
 import { langevin, simulate } from '../../lib/md/index.js';
+import { placeOf } from '../../lib/models/place.js';
 import { evaluate, sum } from '../../lib/models/potential.js';
 import { backbonePriors } from '../../lib/models/priors-backbone.js';
 import type { SchnetOptions } from '../../lib/models/schnet.js';
@@ -14,8 +16,6 @@ import type { SchnetConfig } from '../../lib/models/schnet-config.js';
 import { defaultSchnetConfig, randomSchnet } from '../../lib/models/schnet-random.js';
 import { native } from '../../lib/native.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
-import { environment } from '../../lib/studies/environment.js';
-import { placeOf } from '../../lib/studies/place.js';
 import { stepStudy } from '../../lib/studies/steps.js';
 import { spread } from '../../lib/studies/timing.js';
 import { jsonLines } from '../../lib/tables/files.js';

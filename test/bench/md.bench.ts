@@ -1,5 +1,7 @@
 // What a step of dynamics costs beside its forces: 64 replicas × 269 beads in harmonic wells, whose forces cost next
 // to nothing and are measured apart; and on a GPU, where there is one, beside a model's. `npm run bench md`.
+
+import { usableGpu } from '../../lib/cuda.js';
 import {
   backbonePriors,
   beadsFromSequence,
@@ -14,7 +16,6 @@ import {
   sum,
   velocityVerlet,
 } from '../../lib/index.js';
-import { usableGpu } from '../../lib/models/cuda.js';
 import { timeOnDevice } from '../../lib/studies/place.js';
 import { stepStudy } from '../../lib/studies/steps.js';
 import { random } from '../tools.js';

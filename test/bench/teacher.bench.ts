@@ -5,15 +5,15 @@
 // (400), --timestep fs (4), --tolerance of the table, --only teacher|model, --output FILE (JSON lines, appended), --smoke.
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { environment } from '../../lib/environment.js';
 import { dataFile } from '../../lib/io/data-file.js';
 import { loadModel } from '../../lib/models/load.js';
+import { placeOf } from '../../lib/models/place.js';
 import { type Potential, sum } from '../../lib/models/potential.js';
 import { backbonePriors } from '../../lib/models/priors-backbone.js';
 import type { SchnetOptions } from '../../lib/models/schnet.js';
 import { teacher } from '../../lib/models/teacher.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
-import { environment } from '../../lib/studies/environment.js';
-import { placeOf } from '../../lib/studies/place.js';
 import { type Sampled, sampleProtein } from '../../lib/studies/sampling.js';
 import { jsonLines } from '../../lib/tables/files.js';
 import { type Row, report } from './tools.js';

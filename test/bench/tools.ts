@@ -1,7 +1,7 @@
 // What benchmarks share: repeated timing, the environment's stamp, rows printed and written to build/bench/.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { environment } from '../../lib/studies/environment.js';
+import { environment } from '../../lib/environment.js';
 import { root } from '../tools.js';
 
 export type Row = Record<string, string | number | boolean | null>;

@@ -2,7 +2,7 @@
 // gives itself, batches against their systems, repeated runs, and what is refused.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { usableGpu } from '../../lib/models/cuda.js';
+import { usableGpu } from '../../lib/cuda.js';
 import { evaluate, type Potential } from '../../lib/models/potential.js';
 import type { SchnetOptions } from '../../lib/models/schnet.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { invalid } from '../errors.js';
-import { native } from '../native.js';
+import { gpus } from './cuda.js';
+import { invalid } from './errors.js';
+import { native } from './native.js';
 
 export interface Environment {
   /** What computed, e.g. 'CPU: AMD EPYC 7B13'; a GPU's name on a GPU. */
@@ -46,7 +47,7 @@ export interface DeviceEnvironment {
  * @throws ENOTFOUND where there is no CUDA, EINVALID for a GPU that is not there
  */
 export function deviceEnvironment(index: number = 0): DeviceEnvironment {
-  const devices = native().cudaDevices();
+  const devices = gpus();
   const d = devices.find((each) => each.index === index);
   if (!d) return invalid('device', `must be below ${devices.length}`, index);
   return {
@@ -98,7 +99,7 @@ function builtPart<T>(ask: (addon: ReturnType<typeof native>) => T, otherwise: T
   }
 }
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 function packageVersion(): string {
   return (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }).version;

@@ -1,0 +1,21 @@
+/** Where a potential computes. */
+import { deviceEnvironment } from '../environment.js';
+import type { Potential } from './potential.js';
+
+/** Index of the GPU a potential computes on; undefined where that is a CPU. */
+export function deviceOf(potential: Potential): number | undefined {
+  const { backend, device } = potential.info;
+  return backend === 'cuda' ? (device ?? 0) : undefined;
+}
+
+/** Columns that say what computed; of a GPU, they go over those of `environment`. */
+export function placeOf(potential: Potential): Record<string, string | number> {
+  const { backend, pipeline, precision } = potential.info;
+  const device = deviceOf(potential);
+  return {
+    backend,
+    pipeline: pipeline ?? 'none',
+    precision,
+    ...(device === undefined ? {} : deviceEnvironment(device)),
+  };
+}

@@ -1,0 +1,188 @@
+// What fake-cuda.test.ts runs in a process of its own, under a driver that is not there: the scenario by its name.
+import * as assert from 'uvu/assert';
+import { gpus, usableGpu } from '../../lib/cuda.js';
+import {
+  backbonePriors,
+  beadsFromSequence,
+  evaluate,
+  langevin,
+  type MdlabError,
+  neighborList,
+  type Potential,
+  randomSchnet,
+  type SchnetOptions,
+  sequences,
+  simulate,
+  sum,
+  teacher,
+  tempering,
+} from '../../lib/index.js';
+import { native } from '../../lib/native.js';
+import { replicas } from '../../lib/structure/index.js';
+import { collectGarbage } from '../../lib/studies/collect.js';
+import { timeOnDevice } from '../../lib/studies/place.js';
+
+const n = native();
+const start = beadsFromSequence(sequences.CLN025);
+const config = { hidden: 32, filters: 32, blocks: 2, head: [32] };
+const messageOf = async (body: () => unknown): Promise<string> => {
+  try {
+    await body();
+  } catch (error) {
+    return `${(error as MdlabError).code} ${(error as Error).message}`;
+  }
+  return 'nothing was thrown';
+};
+const model = (device: number | string, more: SchnetOptions = {}): Potential =>
+  randomSchnet(config, { backend: 'cuda', device, scale: 0.1, ...more });
+const protein = (device: number | string, more?: SchnetOptions): Potential =>
+  sum(model(device, more), backbonePriors(start));
+const held = (): number[] => gpus().map(({ index }) => n.cudaMemory(index).bytes);
+
+const run = (potential: Potential, copies: number, steps = 40): Promise<unknown> =>
+  simulate(start, potential, {
+    integrator: langevin({ timestep: 2, friction: 5, seed: 3 }),
+    tempering: tempering({ temperatures: [300, 330], every: 7 }),
+    replicas: copies,
+    steps,
+    every: 20,
+    progress: false,
+  }).run();
+
+const scenarios: Record<string, () => Promise<void>> = {
+  /** Says why there is no GPU. */
+  async why() {
+    console.log(await messageOf(() => n.cudaDevices()));
+    console.log(await messageOf(() => n.nvrtcVersion()));
+    console.log(await messageOf(() => n.cudaSelfTest(0, false)));
+    console.log(`default ${randomSchnet(config).backend}`);
+    console.log(await messageOf(() => randomSchnet(config, { backend: 'cuda' })));
+  },
+
+  async choice() {
+    const of = (device: number | string): number | undefined => model(device).info.device;
+    assert.equal([0, 1, '0', '1', 'a100', 'H200', ' h200 ', 'NVIDIA'].map(of), [0, 1, 0, 1, 1, 0, 0, 0]);
+    assert.is(randomSchnet(config).info.device, 0);
+    assert.is(model('a100').info.deviceName, 'NVIDIA A100-SXM4-80GB');
+    const known = 'must be one of 0 \\(NVIDIA H200\\), 1 \\(NVIDIA A100-SXM4-80GB\\), received';
+    for (const wrong of [2, -1, 0.5, '2', '', 'B200']) {
+      const refused = RegExp(`^EINVALID device: ${known} ${JSON.stringify(wrong)}$`);
+      assert.match(await messageOf(() => model(wrong)), refused);
+      const list = { cutoff: 5, backend: 'cuda' as const, device: wrong };
+      assert.match(await messageOf(() => neighborList(start, list)), refused);
+      assert.match(await messageOf(() => teacher(start, { backend: 'cuda', device: wrong })), refused);
+    }
+    assert.match(
+      await messageOf(() => neighborList(start, { cutoff: 5, device: 1 })),
+      /must go with backend/,
+    );
+    assert.is(sum(model(1), backbonePriors(start)).terms[1]!.info.device, 1, 'priors go where the model is');
+  },
+
+  /** All that computes, on two devices in turn and at once: the driver ends the process where one is taken for the other. */
+  async two() {
+    const ways: SchnetOptions[] = [
+      { pipeline: 'table' },
+      { pipeline: 'table', entries: 'int16' },
+      { pipeline: 'flash' },
+      { pipeline: 'flash', operands: 'int8-channel' },
+    ];
+    for (const way of ways) {
+      const [a, b] = [protein(0, way), protein('A100', way)];
+      for (const count of [1, 3, 40, 2])
+        for (const p of [a, b]) {
+          evaluate(p, replicas(start, count, { jitter: 0.1, seed: 1 }), { virial: true });
+          timeOnDevice(p, replicas(start, count, { jitter: 0.1, seed: 1 }), 2);
+        }
+      await Promise.all([run(a, 4), run(b, 6), run(a, 2), run(b, 2)]);
+      evaluate(sum(a.terms[0]!, b.terms[0]!), start);
+      await run(sum(a.terms[0]!, b.terms[0]!), 2, 3);
+    }
+    for (const device of [0, 1, 0]) {
+      neighborList([start, start], { cutoff: 5, backend: 'cuda', device, exclusions: [0, 1] });
+      neighborList(start, { cutoff: 5, backend: 'cuda', device, algorithm: 'cells' });
+    }
+    const more = model(1);
+    const [zero, one] = held();
+    evaluate(more, replicas(start, 40, { jitter: 0.1, seed: 1 }));
+    assert.is(held()[0], zero, 'memory is counted where it is');
+    assert.ok(held()[1]! > one!);
+    for (const device of [0, 1]) n.devicePeaks(device);
+  },
+
+  /** With ever more memory: an error that says so each time, nothing kept of it, and in the end a result. */
+  async small() {
+    const many = replicas(start, 12, { jitter: 0.1, seed: 1 });
+    for (const way of [{ pipeline: 'table' }, { pipeline: 'flash' }] as const) {
+      const p = protein(0, way);
+      process.env['FAKE_CUDA_MEMORY'] = '';
+      evaluate(p, start);
+      await collectGarbage();
+      const enough = held()[0]!;
+      let refused = 0;
+      for (let bytes = 0; ; bytes = Math.ceil(1.2 * bytes + 1000)) {
+        process.env['FAKE_CUDA_MEMORY'] = String(enough + bytes);
+        const message = await messageOf(async () => {
+          evaluate(p, many);
+          await run(p, 12);
+        });
+        if (message === 'nothing was thrown') break;
+        assert.match(
+          message,
+          /^ENOMEM device memory: asked for \d+ bytes on NVIDIA H200 with \d+ held and \d+/,
+        );
+        refused++;
+        // A smaller batch still has its room.
+        await collectGarbage();
+        process.env['FAKE_CUDA_MEMORY'] = String(2 * enough + 100_000);
+        evaluate(p, start);
+      }
+      assert.ok(refused > 5, `${refused} refusals`);
+    }
+  },
+
+  /** Models that nobody holds any more do not fill the GPU. */
+  async dropped() {
+    const many = replicas(start, 100, { jitter: 0.1, seed: 1 });
+    const one = randomSchnet(config, { backend: 'cuda', pipeline: 'flash' });
+    evaluate(one, many);
+    const each = held()[0]!;
+    process.env['FAKE_CUDA_MEMORY'] = String(50 * each);
+    for (let round = 0; round < 10; round++) {
+      // Held for a while, so that they are no young objects, which are collected soon in any case.
+      const models = Array.from({ length: 20 }, () =>
+        randomSchnet(config, { backend: 'cuda', pipeline: 'flash' }),
+      );
+      for (const one of models) {
+        evaluate(one, many);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  },
+
+  /** The GPU is lost somewhere: always that error, and the process lives on. */
+  async lost() {
+    const table = usableGpu() && protein(0, { pipeline: 'table' });
+    const message = await messageOf(async () => {
+      for (let k = 0; k < 50; k++) {
+        evaluate(table!, start);
+        await run(table!, 4);
+      }
+    });
+    assert.match(message, /^EDEVICE .*this process cannot use the GPU any more.*restart/);
+    assert.match(
+      await messageOf(() => evaluate(table!, start)),
+      /^EDEVICE CUDA: the device was lost earlier/,
+    );
+    assert.match(await messageOf(() => n.cudaMemory(0)), /^EDEVICE/);
+    const sim = simulate(start, backbonePriors(start), {
+      integrator: langevin({ temperature: 300, timestep: 2, seed: 1 }),
+      steps: 5,
+      progress: false,
+    });
+    await sim.run();
+    await collectGarbage();
+  },
+};
+
+await scenarios[process.argv[2]!]!();
