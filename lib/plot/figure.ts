@@ -1,13 +1,14 @@
 /** A figure: plotly traces on axes in the house style, shown, saved and exported. */
-import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { invalid, unknownChoice } from '../errors.js';
 import { Live } from '../live.js';
 import { withPage } from './browser-page.js';
 import { fontFaceCss, htmlPage, imageTag, type Library, libraryScript, place, scriptJson } from './page.js';
 import { needsBrowser, type PlotlyFigure, rasterize, renderSVG } from './render.js';
-import { type FigureOptions, houseLayout, palette } from './style.js';
+import { type FigureOptions, houseLayout, isLog, palette, undrawnNote } from './style.js';
 import { type Trace, thinned } from './traces.js';
+import { dotted, undrawn } from './undrawn.js';
+import { writeOut } from './write.js';
 
 /** Traces as `figure` takes them: what `line`, `scatter` … give, nested as it comes. */
 export type Traces = Trace | readonly Traces[];
@@ -42,7 +43,7 @@ export class Figure implements PlotlyFigure {
   constructor(traces: readonly Trace[], options: FigureOptions = {}) {
     if (traces.length === 0) invalid('figure.traces', 'must hold at least one trace', traces);
     this.options = options;
-    this.data = colored(traces);
+    this.data = colored(traces).map(dotted);
     const shown = this.data.filter((t) => t['name'] && t['showlegend'] !== false).length;
     this.layout = houseLayout(
       options,
@@ -54,6 +55,8 @@ export class Figure implements PlotlyFigure {
       if (!options.bars) this.layout['barmode'] = 'overlay';
     }
     this.title = options.title ?? '';
+    const left = undrawn(this.data, { x: isLog(options.x), y: isLog(options.y) });
+    if (left) (this.layout['annotations'] as unknown[]).push(undrawnNote(left));
   }
 
   get width(): number {
@@ -131,10 +134,10 @@ export class Figure implements PlotlyFigure {
   async save(file: string, options: { scale?: number } = {}): Promise<string> {
     const format = extname(file).toLowerCase();
     if (!figureFormats.includes(format)) unknownChoice('figure.save format', format || file, figureFormats);
-    if (format === '.png') await writeFile(file, await this.toPNG(options));
-    else if (format === '.svg') await writeFile(file, await this.toSVG());
-    else if (format === '.pdf') await writeFile(file, await this.toPDF());
-    else await writeFile(file, await this.toHTML());
+    if (format === '.png') await writeOut(file, await this.toPNG(options));
+    else if (format === '.svg') await writeOut(file, await this.toSVG());
+    else if (format === '.pdf') await writeOut(file, await this.toPDF());
+    else await writeOut(file, await this.toHTML());
     return file;
   }
 

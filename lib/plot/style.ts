@@ -1,5 +1,6 @@
 /** The house style of figures: colours that the colour-blind can tell apart, readable text, units on axes. */
-import { fontFamily } from './font.js';
+import { type Face, fontFamily, textWidth } from './font.js';
+import type { Undrawn } from './undrawn.js';
 
 /** Okabe and Ito's palette (jfly.uni-koeln.de/color), without its yellow, which is faint on white. */
 export const palette: readonly string[] = [
@@ -63,8 +64,17 @@ export function houseLayout(
   const place = options.legend ?? 'right';
   const width = options.width ?? 760;
   const height = options.height ?? 460;
+  const margin = (options.plotly?.['margin'] ?? {}) as { l?: number };
+  const room = width - (margin.l ?? 72) - 12;
+  const title = options.title ? wrapped(options.title, 18, room, 'semibold') : [];
+  const subtitle = options.subtitle ? wrapped(options.subtitle, 13, room) : [];
+  const note = options.note ? wrapped(options.note, 11.5, room) : [];
+  const above = { title: 34 + 23 * (title.length - 1), subtitle: 22 + 17 * (subtitle.length - 1) };
   const top =
-    (options.title ? 34 : 0) + (options.subtitle ? 22 : 0) + 26 + (place === 'top' && legend ? 26 : 0);
+    (title.length && above.title) +
+    (subtitle.length && above.subtitle) +
+    26 +
+    (place === 'top' && legend ? 26 : 0);
   return merged(
     {
       width,
@@ -74,7 +84,7 @@ export function houseLayout(
       paper_bgcolor: '#FFFFFF',
       plot_bgcolor: '#FFFFFF',
       separators: '.\u202f',
-      margin: { l: 72, r: 28, t: top, b: options.note ? 88 : 64, pad: 2 },
+      margin: { l: 72, r: 28, t: top, b: note.length ? 73 + 15 * note.length : 64, pad: 2 },
       showlegend: legend && place !== 'none',
       legend: legendAt(place),
       barmode: options.bars ?? 'group',
@@ -82,30 +92,59 @@ export function houseLayout(
       hovermode: 'closest',
       xaxis: axisLayout(options.x, values.x),
       yaxis: axisLayout(options.y, values.y),
-      annotations: [...headingOf(options, top), ...(options.note ? [noteAt(options.note)] : [])],
+      annotations: [
+        ...(title.length ? [heading(`<b>${title.join('<br>')}</b>`, top - 12, { size: 18 })] : []),
+        ...(subtitle.length
+          ? [
+              heading(subtitle.join('<br>'), top - (title.length && above.title - 8) - 12, {
+                size: 13,
+                color: soft,
+              }),
+            ]
+          : []),
+        ...(note.length ? [noteAt(note.join('<br>'))] : []),
+      ],
     },
     options.plotly ?? {},
   );
 }
 
-/** Title and subtitle as words above the axes' left end; `top` is the margin there, px. */
-function headingOf(options: FigureOptions, top: number): Record<string, unknown>[] {
-  const at = (text: string, below: number, font: Record<string, unknown>): Record<string, unknown> => ({
+/** Words above the axes' left end, `up` px above them. */
+function heading(text: string, up: number, font: Record<string, unknown>): Record<string, unknown> {
+  return {
     text,
     font,
     showarrow: false,
+    align: 'left',
     x: 0,
     xref: 'paper',
     xanchor: 'left',
     y: 1,
     yref: 'paper',
     yanchor: 'top',
-    yshift: top - below,
+    yshift: up,
+  };
+}
+
+/** Lines of words that fit into `room` px, at a size in px. `<br>` breaks a line too. */
+function wrapped(text: string, size: number, room: number, face?: Face): string[] {
+  const fits = (line: string): boolean => size * textWidth(line.replace(/<[^>]+>/g, ''), face) <= room;
+  return text.split(/<br ?\/?>/).flatMap((part) => {
+    const lines: string[] = [];
+    for (const word of part.split(' ')) {
+      const longer = `${lines.at(-1) ?? ''} ${word}`;
+      if (lines.length && fits(longer)) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    return lines;
   });
-  const out: Record<string, unknown>[] = [];
-  if (options.title) out.push(at(`<b>${options.title}</b>`, 12, { size: 18 }));
-  if (options.subtitle) out.push(at(options.subtitle, options.title ? 38 : 12, { size: 13, color: soft }));
-  return out;
+}
+
+/** Says in the plot what it does not show. */
+export function undrawnNote({ words, everything }: Undrawn): Record<string, unknown> {
+  const at = everything ? { x: 0.5, y: 0.5 } : { x: 1, xanchor: 'right', y: 1, yanchor: 'bottom', yshift: 2 };
+  const font = { size: everything ? 14 : 11.5, color: soft };
+  return { text: words, showarrow: false, xref: 'paper', yref: 'paper', font, ...at };
 }
 
 function legendAt(place: FigureOptions['legend']): Record<string, unknown> {
@@ -132,6 +171,9 @@ function noteAt(text: string): Record<string, unknown> {
   };
 }
 
+export const isLog = (given: string | AxisOptions | undefined): boolean =>
+  typeof given === 'object' && given.log === true;
+
 /** One axis in plotly's words. */
 export function axisLayout(
   given: string | AxisOptions | undefined,
@@ -140,7 +182,7 @@ export function axisLayout(
   const axis: AxisOptions = typeof given === 'string' ? { label: given } : (given ?? {});
   const label = [axis.label, axis.unit ? `(${axis.unit})` : ''].filter(Boolean).join(' ');
   const ends = axis.range && (axis.log ? axis.range.map(Math.log10) : [...axis.range]);
-  const [low, high] = axis.log ? positiveRange(values) : [1, 1];
+  const [low, high] = axis.log ? positiveRange(axis.range ?? values) : [1, 1];
   // Powers of ten only where plain numbers would be long.
   const long = low < 1e-3 || high >= 1e6;
   const names = axis.tickLabels ?? (axis.log && long ? axis.ticks?.map(powerOfTen) : undefined);
@@ -158,7 +200,7 @@ export function axisLayout(
     separatethousands: true,
     exponentformat: 'power',
     minexponent: 6,
-    ...(axis.log ? logTicks(high / low >= 100, axis.ticks === undefined) : {}),
+    ...(axis.log ? logTicks(low, high, axis.ticks === undefined) : {}),
     ...(axis.log && !long ? { exponentformat: 'none' } : {}),
     ...(axis.zero && !axis.log ? { rangemode: 'tozero' } : {}),
     ...(ends ? { range: ends } : {}),
@@ -185,13 +227,23 @@ function powerOfTen(tick: number): string {
   return n === 0 ? '1' : n === 1 ? '10' : `10<sup>${String(n).replace('-', '\u2212')}</sup>`;
 }
 
-/** Decades only where there are several; 1, 2, 5 within one or two. */
-function logTicks(wide: boolean, minor: boolean): Record<string, unknown> {
+/** Decades only where there are several; 1, 2, 5 within one or two; equal steps within less, where 1, 2, 5 would be one tick. */
+function logTicks(low: number, high: number, minor: boolean): Record<string, unknown> {
+  const wide = high / low >= 100;
   return {
     type: 'log',
-    dtick: wide ? 1 : 'D2',
+    ...(high > low && high / low < 6
+      ? { dtick: `L${evenStep(high - low)}`, tick0: 0 }
+      : { dtick: wide ? 1 : 'D2' }),
     ...(wide && minor ? { minor: { ticks: 'outside', ticklen: 3, tickcolor: soft, dtick: 'D1' } } : {}),
   };
+}
+
+/** 1, 2 or 5 times a power of ten: about five steps to a span. */
+function evenStep(span: number): number {
+  const power = 10 ** Math.floor(Math.log10(span / 5));
+  const times = span / 5 / power;
+  return Number(((times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10) * power).toPrecision(3));
 }
 
 type Tree = Record<string, unknown>;

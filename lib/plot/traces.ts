@@ -303,7 +303,10 @@ function plain(values: Values, few?: number[]): number[] {
   return few ? few.map((i) => values[i]!) : Array.from(values);
 }
 
-/** Indices to draw of a long series: both ends, and the least and greatest of each of 2000 stretches. */
+/**
+ * Indices to draw of a long series: both ends, and of each of 2000 stretches the least and greatest point, and a gap
+ * (NaN) where no more than half of the stretch has values.
+ */
 export function thinned(x: Values, y: Values): number[] | undefined {
   const n = x.length;
   if (n <= longest) return undefined;
@@ -312,12 +315,18 @@ export function thinned(x: Values, y: Values): number[] | undefined {
   for (let s = 0; s < stretches; s++) {
     const from = Math.floor((s * n) / stretches);
     const to = Math.floor(((s + 1) * n) / stretches);
-    let [least, greatest] = [from, from];
+    let [least, greatest, gap, gaps] = [-1, -1, -1, 0];
     for (let i = from; i < to; i++) {
-      if (y[i]! < y[least]!) least = i;
-      if (y[i]! > y[greatest]!) greatest = i;
+      if (!Number.isFinite(y[i]!)) {
+        gap = i;
+        gaps++;
+        continue;
+      }
+      if (least < 0 || y[i]! < y[least]!) least = i;
+      if (greatest < 0 || y[i]! > y[greatest]!) greatest = i;
     }
-    kept.add(Math.min(least, greatest)).add(Math.max(least, greatest));
+    const points = [least, greatest, 2 * gaps >= to - from ? gap : -1].filter((i) => i >= 0);
+    for (const i of points.sort((a, b) => a - b)) kept.add(i);
   }
   return [...kept.add(n - 1)];
 }

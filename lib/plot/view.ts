@@ -1,5 +1,4 @@
 /** A structure or trajectory to look at: turning and playing in a browser, a drawn picture everywhere else. */
-import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { unknownChoice } from '../errors.js';
 import { formatNumber } from '../format.js';
@@ -9,6 +8,7 @@ import { drawScene } from './drawing.js';
 import { htmlPage, imageTag, libraryScript, place } from './page.js';
 import { rasterize } from './render.js';
 import { boxEdges, makeScene, type Scene, type ViewOptions } from './scene.js';
+import { writeOut } from './write.js';
 
 /**
  * Looks at a structure or trajectory: turn it, play it, choose what colours it, click two, three or four particles for
@@ -71,9 +71,9 @@ export class View {
   async save(file: string, options: { frame?: number; scale?: number } = {}): Promise<string> {
     const format = extname(file).toLowerCase();
     if (!viewFormats.includes(format)) unknownChoice('view.save format', format || file, viewFormats);
-    if (format === '.png') await writeFile(file, await this.toPNG(options));
-    else if (format === '.svg') await writeFile(file, this.toSVG(options.frame));
-    else await writeFile(file, await this.toHTML());
+    if (format === '.png') await writeOut(file, await this.toPNG(options));
+    else if (format === '.svg') await writeOut(file, this.toSVG(options.frame));
+    else await writeOut(file, await this.toHTML());
     return file;
   }
 

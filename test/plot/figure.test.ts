@@ -185,6 +185,73 @@ test('wrong calls say what is wrong', async () => {
   }
 });
 
+test('a long line with gaps keeps its extremes, and shows the long gaps', () => {
+  const n = 20_000;
+  const x = Float64Array.from({ length: n }, (_, i) => i);
+  const y = x.map((i) =>
+    i % 10 === 0 || (i > 8000 && i < 9000) ? Number.NaN : i === 12_345 ? 9 : Math.sin(i / 500),
+  );
+  const drawn = figure(line(x, y)).data[0]! as { x: number[]; y: number[] };
+  const there = drawn.y.filter(Number.isFinite);
+  assert.ok(there.length > 3000, `${there.length} points left`);
+  assert.is(Math.max(...there), 9);
+  assert.ok(
+    drawn.x.every((v, i) => i === 0 || v > drawn.x[i - 1]!),
+    'from left to right',
+  );
+  const gap = drawn.y.filter((v, i) => drawn.x[i]! > 8000 && drawn.x[i]! < 9000 && Number.isFinite(v));
+  assert.is(gap.length, 0);
+  const inner = drawn.x.findIndex((v) => v > 8100);
+  assert.ok(drawn.x[inner]! < 9000 && Number.isNaN(drawn.y[inner]), 'a break in the line');
+});
+
+test('points between gaps are dots, and what cannot be drawn is said', async () => {
+  const dots = (fig: ReturnType<typeof figure>): unknown =>
+    (fig.data[0]!['marker'] as { size?: unknown }).size;
+  assert.equal(dots(figure(line([1, 2, 3, 4, 5], [1, Number.NaN, 3, 4, 5]))), [5, 0, 0, 0, 0]);
+  assert.is(dots(figure(line([1, 2], [1, 2]))), undefined);
+  const live = figure(line([1], [1])).live();
+  assert.equal(dots(live.figure), [5]);
+  live.append(2, 2);
+  assert.is(dots(live.figure), undefined);
+  assert.is(live.figure.data[0]!['mode'], 'lines');
+  assert.match(await figure(line([1, 2], [Number.NaN, Number.NaN])).toSVG(), /no finite value among 2/);
+  const log = (y: number[]): Promise<string> => figure(line([1, 2, 3], y), { y: { log: true } }).toSVG();
+  assert.match(await log([0, 1, 2]), /1 of 3 values not shown: zero or below/);
+  assert.not.match(await log([1, Number.NaN, 2]), /not shown/);
+});
+
+test('a logarithmic axis of less than a decade has ticks', async () => {
+  const svg = await figure(line([1, 2, 3], [100, 120, 150]), { y: { label: 'rate', log: true } }).toSVG();
+  for (const tick of [110, 120, 130, 140]) assert.ok(svg.includes(`>${tick}<`), String(tick));
+});
+
+test('long titles, subtitles and notes go on in a new line, with room for it', async () => {
+  const words = 'a benchmark of everything on this machine, with this precision and that many replicas ';
+  const make = (times: number): ReturnType<typeof figure> =>
+    figure(line([1, 2], [1, 2]), {
+      title: words.repeat(times),
+      subtitle: words.repeat(times),
+      note: words.repeat(times),
+    });
+  const margin = (fig: ReturnType<typeof figure>): { t: number; b: number } =>
+    fig.layout['margin'] as { t: number; b: number };
+  const [one, three] = [make(1), make(3)];
+  assert.ok(margin(three).t > margin(one).t + 60 && margin(three).b > margin(one).b + 10);
+  for (const a of three.layout['annotations'] as { text: string; font: { size: number } }[])
+    for (const part of a.text.replace(/<\/?b>/g, '').split('<br>'))
+      assert.ok(a.font.size * textWidth(part, a.font.size === 18 ? 'semibold' : 'regular') < 760 - 72, part);
+});
+
+test('a figure that cannot be written says why', async () => {
+  try {
+    await figure(line([1, 2], [1, 2])).save(join(folder, 'none', 'a.svg'));
+    assert.unreachable();
+  } catch (e) {
+    assert.match(String(e), /none.a\.svg: cannot be written: its folder does not exist/);
+  }
+});
+
 test('which figures need a browser', () => {
   const of = (type: string): boolean => needsBrowser({ data: [{ type }], layout: {} });
   for (const type of ['scatter3d', 'surface', 'scattergl', 'mesh3d', 'scattermap']) assert.ok(of(type), type);
