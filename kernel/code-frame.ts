@@ -2,6 +2,8 @@
 
 /** Lines shown above and below. */
 const around = 2;
+/** Longest piece of a line that is shown: cells may hold data. */
+const longest = 160;
 
 /** @param line 0-based @param column 0-based, UTF-16 units @param width how much of the line is underlined */
 export function frame(source: string, line: number, column: number, width = 1): string {
@@ -11,12 +13,15 @@ export function frame(source: string, line: number, column: number, width = 1): 
   const last = Math.min(lines.length - 1, line + around);
   const digits = String(last + 1).length;
   const out: string[] = [];
+  const from = column > longest - 20 ? column - longest / 2 : 0;
   for (let i = first; i <= last; i++) {
-    const text = lines[i]!.replace(/\r$/, '');
+    const whole = lines[i]!.replace(/\r$/, '');
+    const start = i === line ? from : 0;
+    const text = `${start ? '…' : ''}${whole.slice(start, start + longest)}${whole.length > start + longest ? '…' : ''}`;
     out.push(`${i === line ? '>' : ' '} ${String(i + 1).padStart(digits)} | ${text}`.trimEnd());
     if (i !== line) continue;
-    const before = text.slice(0, column).replace(/[^\t]/g, ' ');
-    const room = Math.max(1, Math.min(width, text.length - column));
+    const before = text.slice(0, column - start + (start ? 1 : 0)).replace(/[^\t]/g, ' ');
+    const room = Math.max(1, Math.min(width, text.length - before.length));
     out.push(`  ${' '.repeat(digits)} | ${before}${'^'.repeat(room)}`);
   }
   return out.join('\n');

@@ -267,7 +267,7 @@ export class Converter {
         const described: Diagnostic = {
           start: place(d.start!),
           end: place(d.start! + d.length!),
-          messageText: ts.flattenDiagnosticMessageText(d.messageText, '\n'),
+          messageText: [ts.flattenDiagnosticMessageText(d.messageText, '\n'), ...remarks(d)].join('\n  '),
           code: d.code,
           category: d.category,
         };
@@ -275,6 +275,13 @@ export class Converter {
         return described;
       });
   }
+}
+
+/** What TypeScript adds about the very place, such as that an `await` may lack; not where else something is declared. */
+function remarks({ file, start, relatedInformation = [] }: ts.Diagnostic): string[] {
+  return relatedInformation
+    .filter((r) => r.file === file && r.start === start)
+    .map((r) => ts.flattenDiagnosticMessageText(r.messageText, '\n'));
 }
 
 /** Options of every notebook: strict, the newest library, packages resolved as bundlers do, Node's types from here. */

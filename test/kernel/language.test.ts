@@ -83,6 +83,15 @@ test('strict: null and implicit any are errors, with a code frame below the plac
   assert.is(both.text.match(/error TS2322/g)?.length, 2);
 });
 
+test('an await that lacks is named, and of long lines the piece that matters is shown', async () => {
+  const e = await s.error('const p5 = Promise.resolve(3);\np5 + 1');
+  assert.match(e.text, /:2:1 - error TS2365: .*\n {2}Did you forget to use 'await'\?\n/);
+  const long = await s.error(`const d5 = [${'1, '.repeat(500)}]; none5; [${'1, '.repeat(500)}]`);
+  const [line, marks] = long.text.split('\n').slice(-2);
+  assert.ok(line!.length < 180, `${line!.length} characters`);
+  assert.is(line!.slice(marks!.indexOf('^'), marks!.lastIndexOf('^') + 1), 'none5');
+});
+
 test('what does not parse is told once, without guesses at what its pieces mean', async () => {
   const e = await s.error('function g8( {');
   assert.not.match(e.text, /TS2391|TS7010|TS7031/);
