@@ -1,5 +1,6 @@
 /** A run: an async iterable of frames that can be stopped, saved and gone on with. */
 import { MdlabError } from '../errors.js';
+import { formatNumber } from '../format.js';
 import type { Potential } from '../models/index.js';
 import { type NativeDynamics, type NativeDynamicsState, native } from '../native.js';
 import { boltzmann } from '../units.js';
@@ -216,9 +217,9 @@ export class Simulation implements AsyncIterable<Frame> {
     const perStep = integrator.timestep * 1e-6 * 86400;
     const replicas = this.system.systems.length;
     const rates = (_done: number, perSecond: number): string => {
-      const each = (perSecond * perStep).toPrecision(3);
+      const each = formatNumber(perSecond * perStep, 3);
       if (replicas === 1) return `${each} ns/day`;
-      return `${(perSecond * perStep * replicas).toPrecision(3)} ns/day (${replicas} × ${each})`;
+      return `${formatNumber(perSecond * perStep * replicas, 3)} ns/day (${replicas} × ${each})`;
     };
     const label = integrator.kind === 'langevin' ? 'Langevin dynamics' : 'dynamics';
     return new StepProgress(this.outputs.progress, label, () => this.step, this.target, rates);

@@ -40,6 +40,8 @@ export function loadModel(path: string, options: LoadModelOptions = {}): Schnet 
   const { config, ...rest } = options;
   if (isZip(path))
     return named(path, () => schnetFromTorch(readTorch(path), basename(path), config ?? {}, rest));
+  if (!/\.safetensors$/i.test(path) && !startsWith(path, 8, '{'))
+    malformed(basename(path), 'format', "must be a model: safetensors, or PyTorch's .pt, .pth, .ckpt");
   const { tensors, metadata } = readSafetensors(path);
   const header = headerOf(basename(path), metadata['mdlab']);
   if (config) invalid('loadModel.config', 'is for PyTorch files only', path, 'the file tells its own');
@@ -129,11 +131,13 @@ function named<T>(path: string, body: () => T): T {
   }
 }
 
-function isZip(path: string): boolean {
+const isZip = (path: string): boolean => startsWith(path, 0, 'PK');
+
+function startsWith(path: string, at: number, text: string): boolean {
   const source = openSource(path);
   try {
-    const head = source.read(0, Math.min(2, source.size), 'first bytes');
-    return head[0] === 0x50 && head[1] === 0x4b;
+    if (source.size < at + text.length) return false;
+    return Buffer.from(source.read(at, text.length, 'first bytes')).toString('latin1') === text;
   } finally {
     source.close();
   }

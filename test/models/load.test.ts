@@ -67,6 +67,14 @@ function variant(change: (tensors: Map<string, Tensor>, header: Record<string, u
   return refusal(() => loadModel(path('bad.safetensors')));
 }
 
+test('a file of another kind is refused by the kinds that there are', () => {
+  for (const name of ['notes.md', 'empty.bin'])
+    assert.match(
+      refusal(() => loadModel(file(name, name === 'notes.md' ? '# not a model' : ''))),
+      /^(notes\.md|empty\.bin): format: must be a model: safetensors, or PyTorch's \.pt/,
+    );
+});
+
 test('what is wrong with a file is named', () => {
   saveModel(path('m.safetensors'), model);
   const lin = 'interaction_blocks.1.lin.weight';
