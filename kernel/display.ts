@@ -6,6 +6,7 @@ import { escapeHtml, imageTag, type Library } from '../lib/plot/page.js';
 import { type ProgressState, progressDetails, progressLine } from '../lib/progress.js';
 import { Structure, Trajectory } from '../lib/structure/index.js';
 import { Claims } from '../lib/studies/claims.js';
+import { state } from './cell.js';
 import { claimsBundle } from './claims.js';
 import { describeOwn, describeStructure, describeTrajectory } from './describe.js';
 import { foreignBundle } from './display-foreign.js';
@@ -85,16 +86,31 @@ async function viewBundle(view: View, cell: string | undefined): Promise<MimeBun
   return { 'text/html': await view.toFragment(bringsLibrary('3dmol', cell)), 'text/plain': view.alt };
 }
 
-const owners = new Map<Library, string>();
+interface Delivery {
+  cell: string;
+  /** Number of the run it came with. */
+  run: number;
+}
+
+const deliveries = new Map<Library, Delivery>();
+/** Library and cell -> the run in which the cell used it last. */
+const uses = new Map<string, number>();
 
 /**
- * Whether this output carries the library: the first one does, each later one of the same cell (its first output is
- * replaced when it runs again), and any of which no cell is known.
+ * Whether this output carries the library: the first one does, and each later one of the same cell (its first output is
+ * replaced when it runs again). A cell that is run again by itself brings it too: perhaps the page was loaded anew, and the
+ * output that had it is gone. So does one of which no name is known.
  */
 function bringsLibrary(library: Library, cell: string | undefined): boolean {
   if (cell === undefined) return true;
-  if (!owners.has(library)) owners.set(library, cell);
-  return owners.get(library) === cell;
+  const run = state.current?.id ?? 0;
+  const use = `${library} ${cell}`;
+  const before = uses.get(use) ?? 0;
+  uses.set(use, run);
+  const last = deliveries.get(library);
+  if (last && last.cell !== cell && !(run > before && before > last.run)) return false;
+  deliveries.set(library, { cell, run });
+  return true;
 }
 
 /** A progress line as a bar; the kernel shows it under one display id and updates it. */

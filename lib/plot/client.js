@@ -107,6 +107,10 @@ window.mdlabClient ??= (() => {
       place.dataset.awake = 'yes';
       Promise.resolve()
         .then(() => kinds[kind](place, argument))
+        .then(() => {
+          place.dataset.live = 'yes';
+          place.querySelector('.mdlab-dead')?.remove();
+        })
         .catch((error) => console.warn(`mdlab ${kind}: ${error.message}`));
     }
   }

@@ -41,8 +41,22 @@ export function place(
   const json = data === undefined ? '' : `<script type="application/json">${scriptJson(data)}</script>`;
   const id = createHash('sha256').update(still).update(json).digest('hex').slice(0, 12);
   const call = scriptJson([id, kind, ...(argument ? [argument] : [])]);
-  const wake = `<script>(window.mdlabQueue=window.mdlabQueue||[]).push(${call})</script>`;
+  const late = kind === 'table' ? '' : noteIfDead(id);
+  const wake = `<script>(window.mdlabQueue=window.mdlabQueue||[]).push(${call});${late}</script>`;
   return `<div class="mdlab-${kind}" data-mdlab="${id}">${still}${json}</div>${wake}`;
+}
+
+/**
+ * A script that, when a place has stayed a picture for some seconds, says below it why: in a notebook the library comes with
+ * one cell's output, and that may be gone.
+ */
+function noteIfDead(id: string): string {
+  const words =
+    'Only a picture: the output that brought the script to draw it is not in this page. Run this cell again.';
+  return (
+    `setTimeout(function(){document.querySelectorAll('[data-mdlab="${id}"]:not([data-live])').forEach(function(e){` +
+    `var p=document.createElement('p');p.className='mdlab-dead';p.textContent=${scriptJson(words)};e.append(p)})},8000)`
+  );
 }
 
 /** Text as HTML. */

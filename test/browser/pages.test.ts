@@ -11,6 +11,7 @@ import { notebookToHtml } from '../../kernel/html.js';
 import type { NotebookCell } from '../../kernel/notebook.js';
 import { chromiumArguments, findChromium } from '../../lib/plot/chromium.js';
 import { figure, heatmap, line, view } from '../../lib/plot/index.js';
+import { htmlPage, libraryScript } from '../../lib/plot/page.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
 import { table } from '../../lib/tables/index.js';
 import { skip } from '../tools.js';
@@ -122,6 +123,22 @@ else {
       const widths = await pictures(page);
       assert.is(widths.length, 1, 'only the plain figure is still a picture');
       assert.ok(widths[0]! > 1000);
+      await page.waitForSelector('.mdlab-view[data-live]');
+    });
+  });
+
+  test('a view whose library came with an output that is gone says so, and wakes when it comes', async () => {
+    const file = join(folder, 'alone.html');
+    writeFileSync(file, htmlPage('alone', await view(motion, { width: 320, height: 200 }).toFragment(false)));
+    await open(file, { offline: true }, async (page) => {
+      const note = page.locator('.mdlab-dead');
+      await note.waitFor();
+      assert.match(await note.innerText(), /Only a picture.* Run this cell again/);
+      assert.ok(await page.locator('img').isVisible());
+      const script = libraryScript('3dmol').replace(/<\/?script>/g, '');
+      await page.evaluate(script);
+      await page.waitForSelector('.mdlab-view canvas');
+      await note.waitFor({ state: 'detached' });
     });
   });
 

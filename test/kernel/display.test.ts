@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { Window } from 'happy-dom';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Cell, state } from '../../kernel/cell.js';
 import { bundle, progressBundle } from '../../kernel/display.js';
 import { metadataOf } from '../../kernel/display-metadata.js';
 import { MdlabError } from '../../lib/errors.js';
@@ -44,6 +45,24 @@ test('interactive figures and views carry a picture, and their library once', as
   const v = (await bundle(view(pair))) as Bundle;
   assert.match(v['text/html']!, /mdlabClient\.add\("3dmol"/);
   assert.is(v['text/plain'], 'pair: 2 particles');
+});
+
+test('a cell that is run again by itself brings the library again', async () => {
+  const brings = async (run: number, cell: string): Promise<boolean> => {
+    state.current = new Cell(run, cell);
+    const shown = (await bundle(figure({ type: 'surface', z: [[1]] }).interactive(), cell)) as Bundle;
+    state.current = undefined;
+    return shown['text/html']!.includes('mdlabClient.add("plotly"');
+  };
+  assert.is(await brings(1, 'p'), true);
+  assert.is(await brings(2, 'q'), false);
+  // All cells again, one after the other: one copy.
+  assert.is(await brings(3, 'p'), true);
+  assert.is(await brings(4, 'q'), false);
+  assert.is(await brings(4, 'q'), false, 'a second one of the same run');
+  assert.is(await brings(5, 'q'), true, 'the page was loaded anew, say');
+  assert.is(await brings(6, 'q'), true);
+  assert.is(await brings(7, 'p'), false, 'q has it now');
 });
 
 test('an interactive heatmap brings the small plotly, what needs WebGL the whole one', async () => {
