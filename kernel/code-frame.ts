@@ -2,8 +2,8 @@
 
 /** Lines shown above and below. */
 const around = 2;
-/** Longest piece of a line that is shown: cells may hold data. */
-const longest = 160;
+/** Longest piece of a line that is shown, so that the marker stays below its place: front ends wrap at some 115. */
+const longest = 100;
 
 /** @param line 0-based @param column 0-based, UTF-16 units @param width how much of the line is underlined */
 export function frame(source: string, line: number, column: number, width = 1): string {
