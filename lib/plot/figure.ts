@@ -5,9 +5,9 @@ import { Live } from '../live.js';
 import { withPage } from './browser-page.js';
 import { fontFaceCss, htmlPage, imageTag, type Library, libraryScript, place, scriptJson } from './page.js';
 import { needsBrowser, type PlotlyFigure, rasterize, renderSVG } from './render.js';
-import { type FigureOptions, houseLayout, isLog, palette, undrawnNote } from './style.js';
+import { type FigureOptions, houseLayout, isLog, palette } from './style.js';
 import { type Trace, thinned } from './traces.js';
-import { dotted, undrawn } from './undrawn.js';
+import { dotted, undrawn, undrawnNote } from './undrawn.js';
 import { writeOut } from './write.js';
 
 /** Traces as `figure` takes them: what `line`, `scatter` … give, nested as it comes. */

@@ -1,6 +1,5 @@
 /** The house style of figures: colours that the colour-blind can tell apart, readable text, units on axes. */
 import { type Face, fontFamily, textWidth } from './font.js';
-import type { Undrawn } from './undrawn.js';
 
 /** Okabe and Ito's palette (jfly.uni-koeln.de/color), without its yellow, which is faint on white. */
 export const palette: readonly string[] = [
@@ -14,7 +13,7 @@ export const palette: readonly string[] = [
 ];
 
 const ink = '#1F2933';
-const soft = '#52606D';
+export const soft = '#52606D';
 const grid = '#E4E7EB';
 
 export interface AxisOptions {
@@ -138,13 +137,6 @@ function wrapped(text: string, size: number, room: number, face?: Face): string[
     }
     return lines;
   });
-}
-
-/** Says in the plot what it does not show. */
-export function undrawnNote({ words, everything }: Undrawn): Record<string, unknown> {
-  const at = everything ? { x: 0.5, y: 0.5 } : { x: 1, xanchor: 'right', y: 1, yanchor: 'bottom', yshift: 2 };
-  const font = { size: everything ? 14 : 11.5, color: soft };
-  return { text: words, showarrow: false, xref: 'paper', yref: 'paper', font, ...at };
 }
 
 function legendAt(place: FigureOptions['legend']): Record<string, unknown> {

@@ -1,4 +1,5 @@
 /** Values that a figure cannot show: what is not a number, and what is not above zero on a logarithmic axis. */
+import { soft } from './style.js';
 import type { Trace } from './traces.js';
 
 /** Words about values that are missing from a figure without their maker's intent; `everything`: nothing is left to see. */
@@ -58,4 +59,11 @@ export function dotted(trace: Trace): Trace {
     marker: { ...marker, size, line: { width: 0 } },
     meta: { role: 'dots' },
   };
+}
+
+/** Says in the plot what it does not show. */
+export function undrawnNote({ words, everything }: Undrawn): Record<string, unknown> {
+  const at = everything ? { x: 0.5, y: 0.5 } : { x: 1, xanchor: 'right', y: 1, yanchor: 'bottom', yshift: 2 };
+  const font = { size: everything ? 14 : 11.5, color: soft };
+  return { text: words, showarrow: false, xref: 'paper', yref: 'paper', font, ...at };
 }
