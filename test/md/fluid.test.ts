@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  type Frame,
   langevin,
   lennardJones,
-  MdlabError,
+  type MdlabError,
   minimize,
   orthorhombic,
   readSafetensors,
@@ -21,7 +20,7 @@ import {
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { random } from '../tools.js';
-import { boltzmann, finish, hash, meanError, stopsSoon, stopwatch } from './shared.js';
+import { boltzmann, finish, hash, meanError, stopsWithinSteps } from './shared.js';
 
 const epsilon = 0.0104;
 const sigma = 3.4;
@@ -176,45 +175,17 @@ test('threads, batches, chunks and resuming change no bit', async () => {
 test('a step longer than 100 ms is cut off within them, and taken again to the same bits', async () => {
   // 10^5 atoms: a step takes longer than the stop may, and is cut off within.
   const big = lattice(47, 3.75);
-  const make = (signal?: AbortSignal): ReturnType<typeof simulate> =>
-    simulate(big, argon, {
-      integrator: langevin({ temperature: 130, timestep: 5, seed: 1 }),
-      steps: 2,
-      every: 1,
-      skin: 0.01,
-      ...(signal ? { signal } : {}),
-    });
-  const straight = make();
-  const hashes = [hash(straight.state)];
-  const started = performance.now();
-  for await (const frame of straight) hashes.push(frameHash(frame));
-  const perStep = (performance.now() - started) / 3;
-
-  const sim = make();
-  const stops: number[] = [];
-  for (let k = 0; k < 6 && sim.step < 2; k++) {
-    const stop = new AbortController();
-    let since = stopwatch();
-    setTimeout(
-      () => {
-        since = stopwatch();
-        stop.abort();
-      },
-      perStep * (0.3 + 0.2 * k),
-    );
-    const error = await sim.run({ signal: stop.signal }).catch((e: unknown) => e);
-    if (!(error instanceof MdlabError)) break;
-    stops.push(since());
-    assert.is(error.code, 'EINTERRUPTED');
-    if (sim.step > 0) assert.is(frameHash(sim.state), hashes[sim.step], `state after step ${sim.step}`);
-  }
-  await sim.run();
-  assert.ok(stops.length >= 2, `cut off ${stops.length} times`);
-  stopsSoon(stops, `a step takes ${perStep} ms`);
-  assert.is(frameHash(sim.state), hashes[2]);
+  await stopsWithinSteps(
+    () =>
+      simulate(big, argon, {
+        integrator: langevin({ temperature: 130, timestep: 5, seed: 1 }),
+        steps: 2,
+        every: 1,
+        skin: 0.01,
+      }),
+    (k) => 0.3 + 0.2 * (k % 6),
+  );
 });
-
-const frameHash = (frame: Frame): string => hash(frame);
 
 test('FIRE relaxes a cluster, and refuses atoms on top of each other', async () => {
   const open = lattice(3, 3.6, 1).with({ box: null });

@@ -1,7 +1,7 @@
 // What the tests of dynamics share.
 import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { type Frame, type Simulation, Structure } from '../../lib/index.js';
+import { type Frame, MdlabError, type Simulation, Structure } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { random } from '../tools.js';
 
@@ -55,6 +55,40 @@ export function stopwatch(): () => number {
 export function stopsSoon(milliseconds: readonly number[], context = ''): void {
   const median = [...milliseconds].sort((a, b) => a - b)[Math.floor(milliseconds.length / 2)]!;
   assert.ok(median < 100, `stopped after ${milliseconds.map((t) => t.toFixed(0)).join(', ')} ms ${context}`);
+}
+
+/**
+ * Stops a run again and again within a step: each time soon, with the state of a whole step, and the bits at the end are
+ * those of a run that nobody stopped.
+ * @param make the run, a frame every step
+ * @param share of a step's time after which attempt k is stopped
+ */
+export async function stopsWithinSteps(make: () => Simulation, share: (k: number) => number): Promise<void> {
+  const hashes = [''];
+  const started = performance.now();
+  for await (const frame of make()) hashes.push(hash(frame));
+  const last = hashes.length - 1;
+  const perStep = (performance.now() - started) / hashes.length;
+
+  const sim = make();
+  const took: number[] = [];
+  for (let k = 0; k < 20 && sim.step < last; k++) {
+    const stop = new AbortController();
+    let since = stopwatch();
+    setTimeout(() => {
+      since = stopwatch();
+      stop.abort();
+    }, perStep * share(k));
+    const error = await sim.run({ signal: stop.signal }).catch((e: unknown) => e);
+    if (!(error instanceof MdlabError)) break;
+    took.push(since());
+    assert.is(error.code, 'EINTERRUPTED');
+    if (sim.step > 0) assert.is(hash(sim.state), hashes[sim.step], `state after step ${sim.step}`);
+  }
+  await sim.run();
+  assert.ok(took.length >= 2, `cut off ${took.length} times, a step takes ${perStep} ms`);
+  stopsSoon(took, `a step takes ${perStep} ms`);
+  assert.is(hash(sim.state), hashes[last]);
 }
 
 /** Mean and its standard error, from values that are taken as independent. */
