@@ -39,9 +39,7 @@ type Counts = Omit<StageWork, 'stage'>;
 const nothing: Counts = { products: 0, arithmetic: 0, special: 0, bytes: 0, gathered: 0, shared: 0 };
 const stageOf = (stage: string, counts: Partial<Counts>): StageWork => ({ stage, ...nothing, ...counts });
 
-/**
- * The work of one evaluation on a GPU by stage (message passing; the layers of atoms are a few per cent of it and not
- * counted here), under the names that `Schnet.stages` gives their times.
+/** The work of one evaluation on a GPU by stage, under the names that `Schnet.stages` gives their times.
  * @param edges directed pairs inside the cutoff
  * @param atoms of all systems together
  */
@@ -51,14 +49,51 @@ export function schnetWork(
   atoms: number,
   options: SchnetWorkOptions = {},
 ): StageWork[] {
-  const { pipeline = 'flash', forces = true } = options;
-  const all =
+  const { element = 4, forces = true, pipeline = 'flash' } = options;
+  const messages =
     pipeline === 'flash'
       ? flashWork(config, edges, atoms, options.operands ?? 'float32', forces)
       : pipeline === 'table'
         ? tableWork(config, edges, atoms, options.entries ?? 'float32', options.listed ?? true)
-        : baselineWork(config, edges, atoms, options.element ?? 4, forces);
-  return forces ? all : all.filter((s) => s.stage !== 'message reverse' && s.stage !== 'forces');
+        : baselineWork(config, edges, atoms, element, forces);
+  const all = [...messages, ...nodeWork(config, atoms, element, forces)];
+  return forces ? all : all.filter((s) => !s.stage.endsWith('reverse') && s.stage !== 'forces');
+}
+
+/**
+ * The layers of native/models/schnet/node-network.cu: every array of features or slopes read or written once per kernel;
+ * weights stay in caches. Single precision multiplies halves three times.
+ */
+function nodeWork(config: SchnetConfig, atoms: number, element: 2 | 4, forces: boolean): StageWork[] {
+  const { blocks: L, filters: F, head, hidden: H } = config;
+  const product = 2 * (element === 2 ? 1 : 3) * atoms;
+  // lin2 and lin, and their transposes; with them lin1 between two blocks.
+  const update = F * H + H * H;
+  const between = update + H * F;
+  const widths = [H, ...head];
+  const headLayers = head.reduce((sum, width, k) => sum + widths[k]! * width, 0);
+  const headWidth = head.reduce((a, b) => a + b, 0);
+  // The last layer's slopes are used where they are made.
+  const headSlopes = headWidth - (head.at(-1) ?? 0);
+  return [
+    // m, x (the embedding's in the first block), x and slopes for later, y.
+    stageOf('node', {
+      products: (L - 1) * product * between,
+      special: (L - 1) * 2 * atoms * H,
+      bytes: 4 * atoms * ((L - 1) * (F + H + (forces ? H : 0) + F) + Math.max(0, L - 2) * H),
+    }),
+    // m, x, the energy; there and back slopes; the gradients of x and of m.
+    stageOf('head', {
+      products: product * (forces ? 2 : 1) * (update + headLayers),
+      special: 2 * atoms * (H + headWidth),
+      bytes: 4 * atoms * (F + (L > 1 ? H : 0) + 1 + (forces ? 2 * (H + headSlopes) + H + F : 0)),
+    }),
+    // The gradients of y and x, slopes, the gradients of x and m.
+    stageOf('node reverse', {
+      products: (L - 1) * product * between,
+      bytes: (L - 1) * 4 * atoms * (F + H + H + H + F),
+    }),
+  ];
 }
 
 /** Operations of the filter network for one distance: K → F → F. */
@@ -214,6 +249,13 @@ function tableWork(
   // A list's rows gather the other atom's features; teams meet each atom of another once for several of their own.
   const gathered = listed ? 4 * F * pairs : 0;
   return [
+    // A list's column, then place, atom and direction (16) of each pair; of teams the place alone, which each of a pair's
+    // atoms reads again for its forces. Of a pair about 40 operations either way.
+    stageOf('geometry', {
+      arithmetic: 40 * pairs,
+      special: 2 * pairs,
+      bytes: pairs * (listed ? 4 + 24 : 4) + 24 * atoms,
+    }),
     stageOf('message', {
       arithmetic: L * message.arithmetic,
       shared: L * message.shared,
@@ -225,6 +267,11 @@ function tableWork(
       shared: (L - 1) * reverse.shared + first.shared,
       bytes: L * (place + 3 * features) - features + slopes,
       gathered: 2 * L * gathered,
+    }),
+    stageOf('forces', {
+      arithmetic: 40 * edges,
+      special: edges,
+      bytes: edges * ((listed ? 16 : 4) + 4 * slices) + 24 * atoms * (listed ? 2 : 3),
     }),
   ];
 }

@@ -26,10 +26,14 @@ const units: Readonly<Record<keyof Ceilings, string>> = {
 
 const known = new Map<string, Ceilings>();
 
-/** Measured peaks of the device a model computes on, tensor cores as its operands use them. Measured once per process. */
-export function ceilingsOf(potential: Potential): Ceilings {
+/**
+ * Measured peaks of the device a model computes on, tensor cores as its operands use them. Measured once per process.
+ * @param stage on a GPU the layers of atoms multiply halves, whatever the pipeline. Default `message`
+ */
+export function ceilingsOf(potential: Potential, stage: string = 'message'): Ceilings {
   const device = deviceOf(potential);
-  const operands = operandsOf(potential);
+  const ofAtoms = device !== undefined && (stage.startsWith('node') || stage === 'head');
+  const operands = ofAtoms ? 'float16' : operandsOf(potential);
   const key = `${device} ${operands}`;
   let found = known.get(key);
   if (!found) {
@@ -106,7 +110,7 @@ export async function rooflineStudy(
       const work = workOf(model, edges, atoms, Number(row['edges']) > 0).find(
         (w) => w.stage === row['stage'],
       );
-      const c = ceilingsOf(model);
+      const c = ceilingsOf(model, String(row['stage']));
       const peaks = { peakProducts: c.products, peakArithmetic: c.arithmetic, peakBytes: c.bytes };
       return { ...row, ...against(work, c, Number(row['seconds'])), ...peaks };
     }),
@@ -117,7 +121,7 @@ function workOf(model: Schnet, edges: number, atoms: number, listed: boolean): S
   const host = deviceOf(model) === undefined;
   const { pipeline = 'table', config } = model;
   if (host && pipeline === 'table') return hostTableWork(model, edges, atoms);
-  // Counted for the GPU's stages; a CPU divides the baseline otherwise, and the geometry of flash.
+  // Counted for the GPU's stages; a CPU divides the baseline otherwise, and all but the messages of flash.
   if (host && pipeline === 'baseline') return [];
   const all = schnetWork(config, edges, atoms, {
     pipeline,

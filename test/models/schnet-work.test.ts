@@ -78,8 +78,38 @@ test('table: counted by hand for ten edges over a list, and for their five pairs
   assert.is(once['message']!.gathered, 0);
 });
 
+test('table: distances and forces counted by hand', () => {
+  const { geometry, forces } = work({ pipeline: 'table' });
+  assert.is(geometry!.bytes, 10 * 28 + 72, 'column; place, atom, direction; positions');
+  assert.is(forces!.bytes, 10 * (16 + 4) + 2 * 72, 'direction and slope; forces read and written');
+  const once = work({ pipeline: 'table', listed: false });
+  assert.is(once['geometry']!.bytes, 5 * 4 + 72);
+  assert.is(once['forces']!.bytes, 10 * (4 + 4) + 3 * 72);
+});
+
+test('layers of atoms: counted by hand', () => {
+  // H 6, F 8, head 6 → 4 → 2; three half products for each of single precision.
+  const small = { ...config, hidden: 6, head: [4, 2] };
+  const of = (options = {}) => Object.fromEntries(schnetWork(small, 10, 3, options).map((s) => [s.stage, s]));
+  const { node, head, 'node reverse': reverse } = of();
+  assert.is(node!.products, 2 * 3 * 3 * (48 + 36 + 48), 'lin2, lin, lin1 of 3 atoms, once');
+  assert.is(reverse!.products, node!.products);
+  assert.is(head!.products, 2 * 3 * 3 * 2 * (48 + 36 + 24 + 8), 'there and back');
+  assert.is(node!.special, 2 * 3 * 6);
+  assert.is(head!.special, 2 * 3 * (6 + 4 + 2));
+  // m 8, x 6, slope 6, y 8; its x is the embedding's.
+  assert.is(node!.bytes, 12 * 28);
+  // m, x, energy; slopes of 6 and 4 there and back; gradients of x and m.
+  assert.is(head!.bytes, 12 * (8 + 6 + 1 + 2 * 10 + 6 + 8));
+  assert.is(reverse!.bytes, 12 * (8 + 3 * 6 + 8));
+  const three = Object.fromEntries(schnetWork({ ...small, blocks: 3 }, 10, 3).map((s) => [s.stage, s]));
+  assert.is(three['node']!.bytes, 12 * (2 * 28 + 6), 'the second block reads x');
+  assert.is(of({ pipeline: 'baseline', element: 2 })['node']!.products, node!.products / 3);
+  assert.is(of({ forces: false })['head']!.products, head!.products / 2);
+});
+
 test('energies alone have no reverse stages', () => {
-  assert.equal(Object.keys(work({ forces: false })), ['geometry', 'message']);
+  assert.equal(Object.keys(work({ forces: false })), ['geometry', 'message', 'node', 'head']);
   assert.is(work({ pipeline: 'baseline', forces: false }).geometry!.bytes, 400 + 160 + 5 * 160 + 72);
 });
 
