@@ -28,7 +28,6 @@ export type LengthUnit = keyof typeof lengthUnits;
 
 /** fs per unit of time. */
 export const timeUnits = { fs: 1, ps: 1e3, ns: 1e6 } as const;
-export type TimeUnit = keyof typeof timeUnits;
 
 /** Pressure: bar per eV/Å³. */
 export const barPerElectronvoltPerCubicAngstrom: number = 1602176.634;

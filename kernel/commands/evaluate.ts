@@ -55,7 +55,7 @@ export async function run(args: string[]): Promise<number> {
     );
   const model = loadModel(modelFile, {
     backend: choice('--backend', values.backend, backends),
-    ...(values.device === undefined ? {} : { device: deviceOf(values.device) }),
+    ...(values.device === undefined ? {} : { device: values.device }),
     pipeline: choice('--pipeline', values.pipeline, pipelines),
     precision: choice('--precision', values.precision, precisions),
   });
@@ -112,11 +112,6 @@ function choice<T extends string>(
 ): T | undefined {
   if (value === undefined) return undefined;
   return known.includes(value as T) ? (value as T) : unknownChoice(name, value, known);
-}
-
-/** An index, or part of a name. */
-function deviceOf(text: string): number | string {
-  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 function integer(text: string): number {

@@ -7,7 +7,7 @@ import { type Coordinates, checkIndex, type Frames, framesOf, type PerFrame, per
  * φ = atan2(|b2| b1·(b2×b3), (b1×b2)·(b2×b3)), positive for a clockwise turn of the far bond seen along b2 (IUPAC 1970;
  * the sign of MDTraj). NaN where three points are in line.
  */
-export function dihedralAngle(x: Coordinates, i: number, j: number, k: number, l: number): number {
+function dihedralAngle(x: Coordinates, i: number, j: number, k: number, l: number): number {
   const bond = (a: number, b: number): [number, number, number] => [
     x[3 * b]! - x[3 * a]!,
     x[3 * b + 1]! - x[3 * a + 1]!,

@@ -8,7 +8,7 @@ import { float64Of, int32Of } from './tensor-bytes.js';
 import { torchAt } from './torch.js';
 
 /** mlcg's mass unit in amu: with Å, ps-like time and kcal/mol, masses are stored as amu/418.4. */
-export const amuPerMlcgMass: number = 418.4;
+const amuPerMlcgMass = 418.4;
 
 /** Types 1..20 are CB beads (the CA of glycine is 6), 21..24 N, CA, C, O. */
 const glycine = 6;

@@ -61,7 +61,7 @@ export function makeSystem(
 }
 
 /** amu: the structure's own, else those of its symbols. @throws EINVALID naming the particle without one */
-export function massesOf(who: string, structure: Structure): Float64Array {
+function massesOf(who: string, structure: Structure): Float64Array {
   const masses = structure.masses ?? Float64Array.from(structure.symbols, (s) => massOf(s) ?? Number.NaN);
   masses.forEach((m, i) => {
     if (Number.isFinite(m) && m > 0) return;

@@ -10,7 +10,7 @@ import { pairsApart } from './priors.js';
 export type MlcgLists = ReadonlyMap<string, Int32Array>;
 
 /** Beads of mlcg's five-bead proteins repel when they are at least this many bonds apart. */
-export const mlcgSeparation = 5;
+const mlcgSeparation = 5;
 
 /**
  * The neighbour lists of a configuration.

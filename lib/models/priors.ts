@@ -57,7 +57,7 @@ interface TermOptions {
  * @param columns the parameters in the form's order; `energies` of them are in `energyUnit`
  * @throws EINVALID when tuples or parameters do not fit
  */
-export function priorTerm(
+function priorTerm(
   coordinate: PriorCoordinate,
   form: PriorForm,
   options: TermOptions,

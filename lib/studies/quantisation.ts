@@ -14,9 +14,10 @@ import { study } from './study.js';
 import { spread, timed } from './timing.js';
 
 /**
- * The formats that a backend computes in, by name: the filter network exact to float32 and below, then tables of 16 bits a
- * coefficient and of float32, at several numbers of intervals, which follow from tolerances. 16 bits are exact to about 2e-5:
- * a finer table of theirs is left out.
+ * The formats that a backend computes in, by name: the filter network exact to float64, float32 and below, then tables of 16 bits
+ * a coefficient and of float32, at several numbers of intervals, which follow from tolerances. 16 bits are exact to about 2e-5:
+ * a finer table of theirs is left out. Doubles are the CPU's; `float64 table`, whose forces are the network's to about 1e-9, is
+ * fast enough to simulate with, so that there are an energy drift and distributions to compare with.
  */
 export function quantisedFormats(
   model: Schnet,
@@ -25,6 +26,8 @@ export function quantisedFormats(
 ): Record<string, () => Schnet> {
   const made = (options: object) => (): Schnet => model.with({ backend, ...options } as SchnetOptions);
   const double = (): Schnet => model.with({ backend: 'cpu', pipeline: 'flash', precision: 'float64' });
+  const doubleTable = (): Schnet =>
+    model.with({ backend: 'cpu', pipeline: 'table', precision: 'float64', tolerance: 1e-8 });
   const tablesOf = (entries: 'int16' | 'float32', least: number): [string, () => Schnet][] =>
     tolerances
       .filter((t) => t >= least)
@@ -37,6 +40,7 @@ export function quantisedFormats(
     const techniques = { radialBasis: true, messagePassing: true, aggregation: true, weights16: true };
     return {
       float64: double,
+      'float64 table': doubleTable,
       float32: made({ pipeline: 'flash', precision: 'float32' }),
       'float16 per channel': made({ pipeline: 'baseline', techniques }),
       ...Object.fromEntries(tables),
@@ -45,6 +49,7 @@ export function quantisedFormats(
   const operands = ['float32', 'tf32', 'bfloat16', 'float16', 'float16-channel', 'int8', 'int8-channel'];
   return {
     float64: double,
+    'float64 table': doubleTable,
     ...Object.fromEntries(
       operands.map((o) => [o.replace('-', ' per '), made({ pipeline: 'flash', operands: o })]),
     ),

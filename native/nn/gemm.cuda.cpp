@@ -23,8 +23,8 @@ struct Found {
   int reserved[4];
 };
 
-constexpr int real32 = 0, real64 = 1, real16 = 2;        // cudaDataType
-constexpr int compute32 = 68, compute64 = 70;            // cublasComputeType
+constexpr int real32 = 0, real16 = 2;                    // cudaDataType
+constexpr int compute32 = 68;                            // cublasComputeType
 constexpr int transposeA = 3, epilogue = 7, biasAt = 8;  // cublasLtMatmulDescAttributes
 constexpr int epilogueBias = 4;
 constexpr int mostWorkspace = 1;  // cublasLtMatmulPreferenceAttributes
@@ -87,7 +87,6 @@ Handle handleOf(cuda::Device& device) {
 }  // namespace
 
 struct DeviceGemm::State {
-  GemmType type;
   bool add, bias;
   Handle handle = nullptr, desc = nullptr, a = nullptr, b = nullptr, c = nullptr;
   Found found{};
@@ -109,16 +108,11 @@ DeviceGemm::DeviceGemm(cuda::Stream& stream, GemmType type, const Shape& s)
     : state_(std::make_unique<State>()) {
   const Library& l = blas();
   State& my = *state_;
-  my.type = type;
   my.add = s.add;
   my.bias = s.bias;
   my.handle = handleOf(stream.device());
-  const int element = type == GemmType::float64   ? real64
-                      : type == GemmType::float16 ? real16
-                                                  : real32;
-  const bool wide = type == GemmType::float64;
-  check(l.descCreate(&my.desc, wide ? compute64 : compute32, wide ? real64 : real32),
-        "cublasLtMatmulDescCreate");
+  const int element = type == GemmType::float16 ? real16 : real32;
+  check(l.descCreate(&my.desc, compute32, real32), "cublasLtMatmulDescCreate");
   if (!s.reverse) check(l.descSet(my.desc, transposeA, &yes, sizeof yes), "transposing");
   if (s.bias) {
     check(l.descSet(my.desc, epilogue, &epilogueBias, sizeof epilogueBias), "asking for a bias");
@@ -154,14 +148,11 @@ void DeviceGemm::run(cuda::Stream& stream, const void* in, const void* weight, c
                      void* out) {
   State& my = *state_;
   if (my.bias) my.setBias(bias);
-  const double one64 = 1, beta64 = my.add ? 1 : 0;
   const float one = 1, beta = my.add ? 1.f : 0.f;
-  const bool wide = my.type == GemmType::float64;
-  check(blas().matmul(my.handle, my.desc, wide ? static_cast<const void*>(&one64) : &one, weight,
-                      my.a, in, my.b, wide ? static_cast<const void*>(&beta64) : &beta, out, my.c,
-                      out, my.c, &my.found.algorithm, my.workspace.data(), my.workspace.size(),
-                      stream.handle()),
-        "cublasLtMatmul");
+  check(
+      blas().matmul(my.handle, my.desc, &one, weight, my.a, in, my.b, &beta, out, my.c, out, my.c,
+                    &my.found.algorithm, my.workspace.data(), my.workspace.size(), stream.handle()),
+      "cublasLtMatmul");
 }
 
 }  // namespace mdlab

@@ -5,8 +5,8 @@
 
 namespace mdlab {
 
-// What a product's arrays hold; sums are single precision (without tf32) or double.
-enum class GemmType { float32, float64, float16 };
+// What a product's arrays hold; sums are single precision, without tf32.
+enum class GemmType { float32, float16 };
 
 // One linear layer over many rows by NVIDIA's library (cuBLASLt, opened at run time): what a
 // framework calls. Row-major: forward, out (rows,N) = in (rows,K) · weightᵀ + bias with weight

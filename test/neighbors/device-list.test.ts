@@ -3,7 +3,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { neighborList, orthorhombic, Structure } from '../../lib/index.js';
 import { type NativeBatch, type NativeNeighborList, native } from '../../lib/native.js';
-import { random, skip } from '../tools.js';
+import { onCuda, withoutCuda } from '../cuda.js';
+import { random } from '../tools.js';
 import { join, type Kind, randomSystem, type System, subsets } from './systems.js';
 
 type Exclusions = [Int32Array, Int32Array];
@@ -212,19 +213,11 @@ const tests: Record<string, () => void> = {
   "neighborList takes backend: 'cuda'": face,
 };
 
-let without: string | undefined;
-try {
-  native().cudaDevices();
-} catch (error) {
-  without = (error as Error).message.split('\n')[0]!;
-}
-for (const [name, body] of Object.entries(tests))
-  if (without === undefined) test(name, body);
-  else skip(name, without);
+for (const [name, body] of Object.entries(tests)) onCuda(name, body);
 
 test('without a GPU the reason is given', () => {
   const one = new Structure({ positions: new Float64Array(3), symbols: ['Ar'] });
-  if (without !== undefined)
+  if (withoutCuda() !== undefined)
     assert.throws(
       () => neighborList(one, { cutoff: 3, backend: 'cuda' }),
       (e: Error & { code: string }) => e.name === 'MdlabError' && e.code === 'ENOTFOUND',
@@ -233,7 +226,7 @@ test('without a GPU the reason is given', () => {
     () => neighborList(one, { cutoff: 3, backend: 'tpu' as never }),
     /backend: must be one of 'cpu', 'cuda', received "tpu"/,
   );
-  assert.throws(() => neighborList(one, { cutoff: 3, device: -1 }), /device: must be the number of a GPU/);
+  assert.throws(() => neighborList(one, { cutoff: 3, device: 0 }), /device: must go with backend 'cuda'/);
 });
 
 test.run();
