@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `mdlab COMMAND …`: one file per command under commands/. */
 import { MdlabError } from '../lib/errors.js';
+import { version } from './version.js';
 
 interface Command {
   help: string;
@@ -20,6 +21,10 @@ const commands: Record<string, () => Promise<Command>> = {
 async function main([name, ...args]: string[]): Promise<number> {
   const load = commands[name ?? ''];
   if (load) return (await load()).run(args);
+  if (name === '--version') {
+    console.log(version);
+    return 0;
+  }
   const all = await Promise.all(Object.values(commands).map((c) => c()));
   console.log(all.map((c) => c.help).join('\n\n'));
   if (!name || name === 'help' || name === '--help' || name === '-h') return 0;

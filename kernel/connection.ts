@@ -1,7 +1,7 @@
 /** The connection file: where a front end expects the kernel to listen. */
 import { getHashes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { MdlabError, malformed } from '../lib/errors.js';
+import { MdlabError, malformed, systemReason } from '../lib/errors.js';
 
 export interface Connection {
   transport: 'tcp' | 'ipc';
@@ -29,10 +29,9 @@ export function readConnection(file: string): Connection {
   try {
     text = readFileSync(file, 'utf8');
   } catch (e) {
-    const code = (e as NodeJS.ErrnoException).code;
     throw new MdlabError(
       'ENOTFOUND',
-      `connection file ${file}: cannot be read, ${code}; Jupyter writes it when it starts a kernel`,
+      `connection file ${file}: cannot be read: ${systemReason(e)}; Jupyter writes it when it starts a kernel`,
     );
   }
   let c: Partial<Connection>;

@@ -1,7 +1,7 @@
 /** Notebook files: nbformat 4 read in any minor version, written as 4.5. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { MdlabError, malformed } from '../lib/errors.js';
+import { MdlabError, malformed, systemReason } from '../lib/errors.js';
 import { StreamLimit } from './stream-limit.js';
 import { WidgetStates } from './widget-state.js';
 import type { CellError, MimeBundle, Output } from './wire.js';
@@ -35,7 +35,7 @@ export function readNotebook(file: string): Notebook {
   try {
     text = readFileSync(file, 'utf8');
   } catch (e) {
-    throw new MdlabError('ENOTFOUND', `${file}: cannot be read, ${(e as NodeJS.ErrnoException).code}`);
+    throw new MdlabError('ENOTFOUND', `${file}: cannot be read: ${systemReason(e)}`);
   }
   return parseNotebook(text, file);
 }

@@ -104,13 +104,23 @@ function tracebackOf(error: Error, depth: number): string[] {
     lines.push(
       `${source.label}:${place.cell.line + 1}\n${frame(source.source, place.cell.line, place.cell.column)}`,
     );
-  lines.push(...frames.map((f) => `    at ${f.text}`));
+  lines.push(...folded(frames.map((f) => `    at ${f.text}`)));
   const { cause, errors } = error as { cause?: unknown; errors?: unknown };
   if (depth < 4 && cause instanceof Error) lines.push(...tracebackOf(cause, depth + 1));
   else if (cause !== undefined && depth < 4) lines.push(`Caused by: ${inspect(cause, { depth: 1 })}`);
   if (depth < 4 && Array.isArray(errors))
     for (const e of errors.slice(0, 5)) if (e instanceof Error) lines.push(...tracebackOf(e, depth + 1));
   return lines;
+}
+
+/** A line that comes again and again, as in endless recursion, once with their number. */
+function folded(lines: string[]): string[] {
+  const out: string[] = [];
+  for (let i = 0, end = 0; i < lines.length; i = end) {
+    for (end = i + 1; lines[end] === lines[i]; ) end++;
+    out.push(end - i > 2 ? `${lines[i]} (${end - i} times)` : lines.slice(i, end).join('\n'));
+  }
+  return out;
 }
 
 function framesFor(error: Error): Frame[] {

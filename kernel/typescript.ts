@@ -3,6 +3,7 @@
  * the notebook's options, emitted as an ES module, its own declarations kept for the cells after it.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { type Bound, endOfCell, groups, isValueIn, remaining } from './declarations.js';
@@ -277,11 +278,16 @@ export class Converter {
   }
 }
 
-/** What TypeScript adds about the very place, such as that an `await` may lack; not where else something is declared. */
-function remarks({ file, start, relatedInformation = [] }: ts.Diagnostic): string[] {
-  return relatedInformation
+/**
+ * What TypeScript adds about the very place, such as that an `await` may lack; not where else something is declared. Of a
+ * package that is not there, how to have it.
+ */
+function remarks({ file, start, code, messageText, relatedInformation = [] }: ts.Diagnostic): string[] {
+  const own = relatedInformation
     .filter((r) => r.file === file && r.start === start)
     .map((r) => ts.flattenDiagnosticMessageText(r.messageText, '\n'));
+  const name = code === 2307 && /'((?:@[\w.-]+\/)?[a-z\d][\w.-]*)/.exec(String(messageText))?.[1];
+  return name && !isBuiltin(name) && name !== 'mdlab' ? [...own, `To install it: npm install ${name}`] : own;
 }
 
 /** Options of every notebook: strict, the newest library, packages resolved as bundlers do, Node's types from here. */

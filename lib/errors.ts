@@ -32,6 +32,19 @@ export function unknownChoice(subject: string, received: unknown, known: readonl
   return invalid(subject, `must be one of ${known.map((k) => `'${k}'`).join(', ')}`, received);
 }
 
+/** Why the system could not read or write a file, in words. */
+export function systemReason(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const known: Record<string, string> = {
+    ENOENT: 'no such file or folder',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a folder',
+    ENOTDIR: 'a folder of its path is a file',
+    ENOSPC: 'no space left',
+  };
+  return known[code ?? ''] ?? code ?? message;
+}
+
 function sentence(subject: string, rule: string, received: unknown, remedy?: string): string {
   return `${subject}: ${rule}, received ${show(received)}${remedy ? `; ${remedy}` : ''}`;
 }

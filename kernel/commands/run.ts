@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { invalid, MdlabError, malformed } from '../../lib/errors.js';
+import { invalid, MdlabError, malformed, systemReason } from '../../lib/errors.js';
 import { type Notebook, writeAtomically } from '../notebook.js';
 import type { ParameterValues } from '../parameters.js';
 import { type CellProgress, runNotebook } from '../runner.js';
@@ -117,7 +117,8 @@ async function parametersFile(file: string): Promise<ParameterValues> {
     values = parse(readFileSync(file, 'utf8'));
   } catch (e) {
     const { code, message } = e as NodeJS.ErrnoException;
-    if (/^E[A-Z]+$/.test(code ?? '')) throw new MdlabError('ENOTFOUND', `${file}: cannot be read, ${code}`);
+    if (/^E[A-Z]+$/.test(code ?? ''))
+      throw new MdlabError('ENOTFOUND', `${file}: cannot be read: ${systemReason(e)}`);
     malformed(file, 'text', `must be YAML or JSON (${message.split('\n')[0]})`);
   }
   if (values === null) return {};

@@ -1,7 +1,7 @@
 /** Bytes at offsets, from a file or from memory: what every reader of this folder reads through. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import { MdlabError, malformed } from '../errors.js';
+import { MdlabError, malformed, systemReason } from '../errors.js';
 
 /** A read-only run of bytes with a name for error messages. */
 export interface ByteSource {
@@ -76,9 +76,7 @@ export function openFile(path: string, flags: string): number {
   try {
     return openSync(path, flags);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'no such file or folder' : String(code);
-    throw new MdlabError('ENOTFOUND', `${path}: cannot be opened: ${why}`);
+    throw new MdlabError('ENOTFOUND', `${path}: cannot be opened: ${systemReason(error)}`);
   }
 }
 

@@ -92,6 +92,14 @@ test('an await that lacks is named, and of long lines the piece that matters is 
   assert.is(line!.slice(marks!.indexOf('^'), marks!.lastIndexOf('^') + 1), 'none5');
 });
 
+test('a package that is not there comes with how to have it, and endless recursion with one line', async () => {
+  const e = await s.error("import { sqrt } from '@some/mathematics/deep'");
+  assert.match(e.text, /Cannot find module.*\n {2}To install it: npm install @some\/mathematics\n/);
+  assert.not.match((await s.error("import x9 from './none9.js'")).text, /npm install/);
+  const deep = await s.error('function deep9(): number { return 1 + deep9() }\ndeep9()');
+  assert.match(deep.text, /RangeError: Maximum call stack.*[\s\S]*at deep9 \(.*:1:39\) \(\d+ times\)$/);
+});
+
 test('what does not parse is told once, without guesses at what its pieces mean', async () => {
   const e = await s.error('function g8( {');
   assert.not.match(e.text, /TS2391|TS7010|TS7031/);

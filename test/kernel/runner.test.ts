@@ -181,7 +181,7 @@ test('parameters from a file, and from two words, as papermill has them', async 
   }
   assert.match(
     (await mdlab('run', file, '-f', join(folder, 'none.yaml'))).stderr,
-    /none\.yaml: cannot be read, ENOENT/,
+    /none\.yaml: cannot be read: no such file/,
   );
   assert.match((await mdlab('run', file, '-p', '=1')).stderr, /-p: must be NAME=VALUE or NAME VALUE/);
   assert.is(textOf(readNotebook(out).cells[2]!.outputs), "[ 4, true, 'x=y', [ 1, Infinity ], -7, false ]");
@@ -335,7 +335,7 @@ test('files that are no notebooks are refused with their place', async () => {
   );
   const r = await mdlab('run', join(folder, 'absent.ipynb'));
   assert.is(r.code, 1);
-  assert.match(r.stderr, /absent\.ipynb: cannot be read, ENOENT/);
+  assert.match(r.stderr, /absent\.ipynb: cannot be read: no such file/);
   assert.not(existsSync(join(folder, 'absent.out.ipynb')));
 });
 
