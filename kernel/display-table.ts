@@ -1,4 +1,5 @@
 /** Tables as HTML that sorts and copies, as aligned text, and as the dataresource JSON that front ends know. */
+import { gzipSync } from 'node:zlib';
 import { formatNumber, groupThousands } from '../lib/format.js';
 import { clientScript, escapeHtml, place } from '../lib/plot/page.js';
 import type { Table } from '../lib/tables/index.js';
@@ -6,6 +7,10 @@ import type { Table } from '../lib/tables/index.js';
 /** Rows shown; the JSON type holds more. */
 const shownRows = 50;
 const jsonRows = 1000;
+/** What HTML carries packed beside them for sorting and copying: whole tables, or as many rows as these let through. */
+const mostRows = 20_000;
+const mostCells = 100_000;
+const mostBytes = 400_000;
 /** Longer words are cut in the text form and wrapped in HTML. */
 const textWidth = 40;
 
@@ -31,7 +36,8 @@ export function isTable(value: unknown): value is Table {
 }
 
 export function tableBundle(table: Table): Record<string, unknown> {
-  const columns = columnsOf(table, jsonRows);
+  const fit = Math.floor(mostCells / Math.max(1, table.numCols()));
+  const columns = columnsOf(table, Math.min(mostRows, Math.max(shownRows, fit)));
   return {
     'text/html': tableHtml(columns, table.numRows()),
     'text/plain': tableText(columns, table.numRows()),
@@ -92,23 +98,57 @@ function tableHtml(columns: readonly Column[], total: number): string {
   const shown = Math.min(shownRows, total);
   const style = (c: Column): string =>
     c.numeric ? `class="n" style="${numberStyle}"` : 'style="text-align:left"';
-  const head = columns.map((c) => `<th scope="col" ${style(c)}>${escapeHtml(c.name)}</th>`).join('');
+  const more = packedRows(columns, shown);
+  const held = shown + more.count;
+  const some = held < total ? `the first ${formatNumber(held)} rows` : '';
+  const title = some && ` title="sort ${some}"`;
+  const head = columns.map((c) => `<th scope="col" ${style(c)}${title}>${escapeHtml(c.name)}</th>`).join('');
   const rows = Array.from({ length: shown }, (_, i) => {
     const cells = columns.map((c) => {
-      const value = c.values[i];
-      const text = cellText(value, c.decimals);
-      const raw = value === null || value === undefined ? '' : String(value);
-      const exact = c.numeric && raw !== text ? ` data-value="${escapeHtml(raw)}"` : '';
+      const [text, exact] = cellOf(c, i);
+      const value = exact === undefined ? '' : ` data-value="${escapeHtml(exact)}"`;
       const open =
         !c.numeric && text.length <= textWidth ? 'style="text-align:left;white-space:nowrap"' : style(c);
-      return `<td ${open}${exact}>${escapeHtml(text)}</td>`;
+      return `<td ${open}${value}>${escapeHtml(text)}</td>`;
     });
     return `<tr>${cells.join('')}</tr>`;
   });
-  const copy = shown < total ? `Copy these ${shown} as CSV` : 'Copy as CSV';
-  const foot = `<div style="font-size:85%;opacity:0.75;margin:2px 0 8px">${caption(shown, total)} <button hidden>${copy}</button></div>`;
+  const foot = `<div style="font-size:85%;opacity:0.75;margin:2px 0 8px">${caption(shown, total)} <button hidden>Copy ${some && `${some} `}as CSV</button></div>`;
   const body = `<table><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>${foot}`;
-  return `${clientScript()}${place('table', body)}`;
+  return `${clientScript()}${place('table', body, more.packed)}`;
+}
+
+/** A cell's text, and its exact value where that reads otherwise. */
+function cellOf(column: Column, row: number): [text: string, exact?: string] {
+  const value = column.values[row];
+  const text = cellText(value, column.decimals);
+  const raw = value === null || value === undefined ? '' : String(value);
+  return column.numeric && raw !== text ? [text, raw] : [text];
+}
+
+/** Rows from `first` on as the page's script reads them (client.js): gzipped JSON, no more than a notebook should keep. */
+function packedRows(columns: readonly Column[], first: number): { count: number; packed?: string } {
+  const all = (columns[0]?.values.length ?? 0) - first;
+  if (all <= 0) return { count: 0 };
+  const row = (_: unknown, i: number): unknown[] =>
+    columns.map((c) => {
+      const [text, exact] = cellOf(c, first + i);
+      return exact === undefined ? text : [text, exact];
+    });
+  const pack = (length: number): string =>
+    gzipSync(JSON.stringify(Array.from({ length }, row))).toString('base64');
+  // The first thousand say how many fit.
+  let count = Math.min(all, 1000);
+  let packed = pack(count);
+  if (count < all) {
+    count = Math.min(all, Math.floor((0.97 * count * mostBytes) / packed.length));
+    packed = pack(count);
+  }
+  while (packed.length > mostBytes) {
+    count = Math.floor(0.9 * count);
+    packed = pack(count);
+  }
+  return { count, packed };
 }
 
 function tableText(columns: readonly Column[], total: number): string {
@@ -132,7 +172,7 @@ function tableText(columns: readonly Column[], total: number): string {
 
 /** https://specs.frictionlessdata.io/tabular-data-resource/ */
 function dataResource(columns: readonly Column[]): Record<string, unknown> {
-  const n = columns[0]?.values.length ?? 0;
+  const n = Math.min(jsonRows, columns[0]?.values.length ?? 0);
   const plain = (v: unknown): unknown =>
     typeof v === 'bigint' ? String(v) : ArrayBuffer.isView(v) ? cellText(v) : v;
   const typeOf = (c: Column): string => {

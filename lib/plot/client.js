@@ -4,14 +4,17 @@ window.mdlabClient ??= (() => {
   const packed = {};
   const loading = {};
 
+  function unzip(text) {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
+  }
+
   async function unpack(name) {
     for (let tries = 0; !packed[name]; tries++) {
       if (tries === 300) throw new Error(`${name} is not in this page`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    const bytes = Uint8Array.from(atob(packed[name]), (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-    const code = await new Response(stream).text();
+    const code = await unzip(packed[name]);
     // Hidden from RequireJS, which classic notebooks have and which refuses anonymous modules.
     const run = new Function('define', 'module', 'exports', 'require', `${code}\n;return module.exports;`);
     const module = { exports: {} };
@@ -40,50 +43,73 @@ window.mdlabClient ??= (() => {
     viewer.show(place, dataOf(place), library);
   }
 
-  function keyOf(cell) {
-    const raw = cell.dataset.value ?? cell.textContent;
-    return cell.classList.contains('n') ? (raw === '' ? Number.NaN : Number(raw)) : raw;
-  }
-
-  // Unequal kinds and NaN sort last, whichever way.
+  // Empty numbers and NaN sort last, whichever way.
   function compare(a, b, down) {
     const lost = (v) => typeof v === 'number' && Number.isNaN(v);
     if (lost(a) || lost(b)) return lost(a) - lost(b);
-    const order =
-      typeof a === 'number' ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
+    const order = typeof a === 'number' ? a - b : words.compare(a, b);
     return down ? -order : order;
   }
+  const words = new Intl.Collator(undefined, { numeric: true });
+
+  // A row is a list of cells, a cell its text, with the exact value where that reads otherwise. Those beyond what the page
+  // shows are packed beside it.
+  async function rowsOf(place) {
+    const seen = [...place.querySelector('table').tBodies[0].rows].map((row) =>
+      [...row.cells].map((c) =>
+        c.dataset.value === undefined ? c.textContent : [c.textContent, c.dataset.value],
+      ),
+    );
+    if (!place.querySelector('script[type="application/json"]')) return seen;
+    return [...seen, ...JSON.parse(await unzip(dataOf(place)))];
+  }
+  const exact = (cell) => (Array.isArray(cell) ? cell[1] : cell);
 
   function table(place) {
     const element = place.querySelector('table');
     const body = element.tBodies[0];
     const heads = [...element.tHead.rows[0].cells];
+    let rows;
+    const allRows = async () => (rows ??= await rowsOf(place));
+    const keyOf = (value, numeric) => (numeric ? (value === '' ? Number.NaN : Number(value)) : value);
+
     heads.forEach((head, column) => {
       head.style.cursor = 'pointer';
-      head.title = 'sort the rows shown';
-      head.onclick = () => {
+      head.title ||= 'sort';
+      head.onclick = async () => {
+        const numeric = head.classList.contains('n');
+        const keyed = (await allRows()).map((row) => ({ row, key: keyOf(exact(row[column]), numeric) }));
         const down = head.getAttribute('aria-sort') === 'ascending';
         for (const h of heads) h.removeAttribute('aria-sort');
         head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
-        const rows = [...body.rows].map((row) => ({ row, key: keyOf(row.cells[column]) }));
-        rows.sort((a, b) => compare(a.key, b.key, down));
-        body.append(...rows.map((r) => r.row));
+        keyed.sort((a, b) => compare(a.key, b.key, down));
+        rows = keyed.map((r) => r.row);
+        for (const [i, row] of [...body.rows].entries()) fill(row, rows[i]);
       };
     });
     const copy = place.querySelector('button');
-    const words = copy.textContent;
+    const label = copy.textContent;
     copy.hidden = false;
     copy.onclick = async () => {
       const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-      const lines = [...element.rows].map((row) =>
-        [...row.cells].map((c) => quoted(c.dataset.value ?? c.textContent)).join(','),
+      const lines = [heads.map((h) => h.textContent), ...(await allRows())].map((row) =>
+        row.map((cell) => quoted(exact(cell))).join(','),
       );
       await writeClipboard(lines.join('\n'));
-      copy.textContent = 'Copied';
+      copy.textContent = `Copied ${lines.length - 1} rows`;
       setTimeout(() => {
-        copy.textContent = words;
+        copy.textContent = label;
       }, 1500);
     };
+  }
+
+  function fill(row, cells) {
+    cells.forEach((cell, i) => {
+      const place = row.cells[i];
+      place.textContent = Array.isArray(cell) ? cell[0] : cell;
+      if (Array.isArray(cell)) place.dataset.value = cell[1];
+      else delete place.dataset.value;
+    });
   }
 
   async function writeClipboard(text) {

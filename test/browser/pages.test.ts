@@ -41,19 +41,24 @@ let written: Promise<string> | undefined;
 
 /** The file of an exported notebook with one of everything. */
 function notebookPage(): Promise<string> {
-  written ??= writeNotebookPage();
+  written ??= exported('notebook', [
+    chart,
+    chart.interactive(),
+    rows,
+    view(motion, { width: 320, height: 200 }),
+  ]);
   return written;
 }
 
-async function writeNotebookPage(): Promise<string> {
-  const values: unknown[] = [chart, chart.interactive(), rows, view(motion, { width: 320, height: 200 })];
+/** The file of an exported notebook that shows the values. */
+async function exported(name: string, values: readonly unknown[]): Promise<string> {
   const cells: NotebookCell[] = [{ cell_type: 'markdown', metadata: {}, source: '# Page' }];
   for (const value of values) {
     const data = (await bundle(value)) as Record<string, unknown>;
     const outputs = [{ output_type: 'display_data' as const, data, metadata: {} }];
     cells.push({ cell_type: 'code', metadata: {}, source: 'value', execution_count: cells.length, outputs });
   }
-  const file = join(folder, 'notebook.html');
+  const file = join(folder, `${name}.html`);
   writeFileSync(
     file,
     notebookToHtml({ nbformat: 4, nbformat_minor: 5, metadata: {}, cells }, { title: 'Page' }),
@@ -197,6 +202,35 @@ else {
         assert.is(await page.evaluate('navigator.clipboard.readText()'), 'n,name\n3,c\n20,b\n100,a\n,d');
       },
     );
+  });
+
+  test('a table sorts and copies rows that it does not show', async () => {
+    const count = 12_345;
+    const x = Array.from({ length: count }, (_, i) => (i * 7919) % count);
+    const many = table({
+      x,
+      name: Array.from({ length: count }, (_, i) => `no, ${i}`),
+    });
+    const file = await exported('many', [many]);
+    await open(file, { offline: true, permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
+      const column = page.locator('.mdlab-table tbody tr td:first-child');
+      const header = page.locator('.mdlab-table th').first();
+      await header.click();
+      await page.waitForSelector('[aria-sort=ascending]');
+      assert.equal(
+        (await column.allInnerTexts()).map(Number),
+        Array.from({ length: 50 }, (_, i) => i),
+      );
+      await header.click();
+      await page.waitForSelector('[aria-sort=descending]');
+      assert.is((await column.allInnerTexts())[0], '12\u202f344');
+      assert.is(await column.count(), 50);
+      await page.locator('.mdlab-table button').click();
+      await page.waitForSelector('text=Copied');
+      const lines = String(await page.evaluate('navigator.clipboard.readText()')).split('\n');
+      assert.is(lines.length, count + 1);
+      assert.is(lines[1], `12344,"no, ${x.indexOf(12344)}"`);
+    });
   });
 
   test('the viewer’s slider and play button move frames', async () => {

@@ -11,6 +11,7 @@ import { harmonicWell } from '../../lib/models/index.js';
 import { figure, heatmap, line, view } from '../../lib/plot/index.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
 import { table } from '../../lib/tables/index.js';
+import { random } from '../tools.js';
 
 type Bundle = Record<string, string>;
 const text = async (value: unknown): Promise<string> => ((await bundle(value)) as Bundle)['text/plain']!;
@@ -117,7 +118,7 @@ test('a table: HTML with numbers to the right, aligned text, dataresource', asyn
   assert.match(html, /<th scope="col" class="n" style="text-align:right/);
   assert.match(html, /&#60;b&#62;/);
   assert.is(html.match(/<tr>/g)!.length, 51);
-  assert.match(html, /showing 50 of 12\u202f345 rows <button hidden>Copy these 50 as CSV</);
+  assert.match(html, /showing 50 of 12\u202f345 rows <button hidden>Copy as CSV</);
   const lines = String(shown['text/plain']).split('\n');
   assert.is(lines.at(-1), 'showing 50 of 12\u202f345 rows');
   assert.is(lines[1], ' 0  n&0');
@@ -130,6 +131,23 @@ test('a table: HTML with numbers to the right, aligned text, dataresource', asyn
     { name: '<b>', type: 'string' },
   ]);
   assert.equal(resource.data[1], { id: 1, '<b>': 'n&1' });
+});
+
+test('a table brings all its rows, or as many as a notebook should keep, and says how many', async () => {
+  const uniform = random(1);
+  const numbers = (rows: number, columns: number) =>
+    table(
+      Object.fromEntries(
+        Array.from({ length: columns }, (_, c) => [`c${c}`, Float64Array.from({ length: rows }, uniform)]),
+      ),
+    );
+  const html = async (t: unknown): Promise<string> => ((await bundle(t)) as Bundle)['text/html']!;
+  const whole = await html(numbers(12_345, 1));
+  assert.match(whole, /<button hidden>Copy as CSV</);
+  const cut = await html(numbers(100_000, 6));
+  assert.ok(cut.length < 450_000, `${cut.length} bytes`);
+  assert.match(cut, /showing 50 of 100\u202f000 rows <button hidden>Copy the first [\d\u202f]+ rows as CSV</);
+  assert.match(cut, /<th [^>]*title="sort the first /);
 });
 
 test('a table’s numbers share their decimals, and keep the exact value for sorting and CSV', async () => {
