@@ -64,9 +64,13 @@ function frameOf(site: NodeJS.CallSite): Frame | undefined {
   return { text: text(where), cell, library: false };
 }
 
-/** Cells are functions without a name; those of live variables come with their box. */
+/** Cells are functions without a name; those of live variables come with their box, those in a last expression with its. */
 function functionName(site: NodeJS.CallSite): string {
-  const name = site.getFunctionName()?.replace(/\${2,}live_(.+)\.v\b/u, '$1') ?? '';
+  const name =
+    site
+      .getFunctionName()
+      ?.replace(/\${2,}live_(.+)\.v\b/u, '$1')
+      .replace(/^\${2,}cell\..*/u, '') ?? '';
   const type = site.getTypeName();
   const method = type && !site.isToplevel() && type !== 'Object' && name && !name.includes('.');
   const full = method ? `${type}.${name}` : name;
@@ -97,7 +101,8 @@ function tracebackOf(error: Error, depth: number): string[] {
   const lines = [depth ? `Caused by: ${head}` : head];
   const all = framesFor(error);
   const expected = typeof (error as { code?: unknown }).code === 'string' && error.name === 'MdlabError';
-  const frames = expected ? all.filter((f) => !f.library) : all;
+  // Where a cell's own code throws, the library that called it says nothing about why.
+  const frames = expected || all[0]?.cell ? all.filter((f) => !f.library) : all;
   const place = frames.find((f) => f.cell);
   const source = place?.cell && sources.get(place.cell.file);
   if (place?.cell && source?.source !== undefined)

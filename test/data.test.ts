@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { dataFiles } from '../lib/io/data-file.js';
 import { root } from './tools.js';
 
 interface Entry {
@@ -23,6 +24,7 @@ test('the manifest lists every file, and nothing else', () => {
     .filter((f) => statSync(join(folder, f)).isFile() && !/(^|\/)(README\.md|MANIFEST\.json)$/.test(f))
     .sort();
   assert.equal(files.map((f) => f.path).sort(), there);
+  assert.equal([...dataFiles], there, 'what completion offers');
 });
 
 for (const { path, sha256, ...words } of files) {

@@ -1,21 +1,34 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MdlabError } from '../errors.js';
 
 const folder = fileURLToPath(new URL('../../../data/', import.meta.url));
 
+/** What comes with mdlab, by path; a test holds it to the manifest. */
+export const dataFiles = [
+  'models/schnet-1enh.safetensors',
+  'models/schnet-small-untrained.safetensors',
+  'models/train/curve.jsonl',
+  'models/train/train.py',
+  'papers/flashschnet.json',
+  'results/cpu-kernel.jsonl',
+  'results/cpu-schnet.jsonl',
+  'results/flashschnet.jsonl',
+  'results/h200-teacher.jsonl',
+  'results/judge.jsonl',
+] as const;
+
 /**
  * Path of a file that comes with mdlab, wherever the notebook lies.
  * @throws ENOTFOUND naming what there is
  * @example loadModel(dataFile('models/schnet-1enh.safetensors'))
  */
-export function dataFile(name: string): string {
+export function dataFile(name: (typeof dataFiles)[number] | (string & {})): string {
   const path = join(folder, name);
   if (existsSync(path)) return path;
-  const known = (readdirSync(folder, { recursive: true }) as string[]).filter((f) => /\.\w+$/.test(f)).sort();
   throw new MdlabError(
     'ENOTFOUND',
-    `data file '${name}': does not come with mdlab; known are ${known.join(', ')}`,
+    `data file '${name}': does not come with mdlab; known are ${dataFiles.join(', ')}`,
   );
 }

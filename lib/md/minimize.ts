@@ -1,5 +1,5 @@
 /** Energy minimisation of any number of structures in one batch. */
-import { invalid } from '../errors.js';
+import { invalid, type MdlabError } from '../errors.js';
 import type { Potential } from '../models/index.js';
 import { native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
@@ -59,12 +59,14 @@ export async function minimize(
   const batch = joinBatch(given, potential.info.typesOf);
   const handle = native().createFire(potential.handle, batch, { forceTolerance, maxMove, skin });
   const line = new StepProgress(progress, 'minimisation', () => native().fireStep(handle), maxSteps);
-  let note: string | undefined = 'failed';
+  let note: string | undefined;
   try {
     const stop = (): void => native().stopFire(handle);
     if (signal?.aborted) throw interrupted('minimize', 0);
     await chunk(() => native().advanceFire(handle, maxSteps), stop, signal);
-    note = undefined;
+  } catch (error) {
+    note = (error as MdlabError).code === 'EINTERRUPTED' ? 'interrupted' : 'failed';
+    throw error;
   } finally {
     line.finish(note);
   }

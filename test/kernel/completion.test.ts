@@ -14,7 +14,7 @@ test.before(async () => {
     writeFileSync(join(c.folder, f), '');
   writeFileSync(join(c.folder, 'local.ts'), 'export const answer = 42;\n');
   const made = await c.execute(
-    `import { beadsFromSequence, langevin, load, loadModel, sequences, simulate } from 'mdlab';
+    `import { beadsFromSequence, dataFile, langevin, load, loadModel, sequences, simulate } from 'mdlab';
 import { readFileSync } from 'node:fs';
 const completeMe = { alphaOne: 1, alphaTwo: 2 };
 const protein = beadsFromSequence(sequences.CLN025);
@@ -83,6 +83,7 @@ for (const [marked, first, type] of [
   ['"😀".len|', '"😀".length', 'property'],
   ['disp|', 'display', 'function'],
   ['fo|', 'for', 'keyword'],
+  ["dataFile('models/schnet-1|')", "dataFile('models/schnet-1enh.safetensors')", 'string'],
   ["loadModel('x', { backend: 'cu|' })", "loadModel('x', { backend: 'cuda' })", 'string'],
   ["loadModel('x', { backend: 'cu|", "loadModel('x', { backend: 'cuda", 'string'],
   ['loadModel("x", { backend: "|" })', 'loadModel("x", { backend: "cpu" })', 'string'],

@@ -100,6 +100,19 @@ test('a package that is not there comes with how to have it, and endless recursi
   assert.match(deep.text, /RangeError: Maximum call stack.*[\s\S]*at deep9 \(.*:1:39\) \(\d+ times\)$/);
 });
 
+test('a function that a library calls fails by its own lines, under no name of the kernel', async () => {
+  const e = await s.error(
+    "import { simulate, langevin, harmonicWell, Structure } from 'mdlab';\n({ n: [1].map(() => { throw new Error('mine') }) })",
+  );
+  assert.match(e.text, /Error: mine\n.*:2\n/);
+  assert.not.match(e.text, /\$\$/);
+  const called = await s.error(
+    "import { interact, slider } from 'mdlab';\nawait interact(() => { throw new Error('drawn') }, {}).content()",
+  );
+  assert.match(called.text, /Error: drawn/);
+  assert.not.match(called.text, /dist.lib/);
+});
+
 test('what does not parse is told once, without guesses at what its pieces mean', async () => {
   const e = await s.error('function g8( {');
   assert.not.match(e.text, /TS2391|TS7010|TS7031/);

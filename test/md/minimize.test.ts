@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { harmonicWell, MdlabError, minimize } from '../../lib/index.js';
+import { type ProgressSink, type ProgressState, progressSink } from '../../lib/progress.js';
 import { atOrigin, cloud } from './shared.js';
 
 test('FIRE finds the bottom of wells of very different stiffness', async () => {
@@ -55,10 +56,15 @@ test('no particle moves farther than told', async () => {
 test('an aborted minimisation rejects', async () => {
   const signal = AbortSignal.abort();
   let error: unknown;
-  await minimize(cloud(5), harmonicWell({ k: 1 }), { signal }).catch((e: unknown) => {
+  let last: ProgressState | undefined;
+  const place = globalThis as { [progressSink]?: ProgressSink | undefined };
+  place[progressSink] = { show: (state) => (last = state) };
+  await minimize(cloud(5), harmonicWell({ k: 1 }), { signal, progress: 'down' }).catch((e: unknown) => {
     error = e;
   });
+  place[progressSink] = undefined;
   assert.is((error as MdlabError).code, 'EINTERRUPTED');
+  assert.is(last?.note, 'interrupted', 'what its line says');
 });
 
 test('options out of range are refused', async () => {
