@@ -76,9 +76,8 @@ function main(): void {
 }
 
 function pack(folder: string, output: string): void {
-  const flag = output.endsWith('xz') ? '--xz' : '--gzip';
-  execFileSync('tar', [flag, '-cf', `${output}.new`, '-C', dirname(folder), 'mdlab'], {
-    env: { ...process.env, XZ_OPT: '-6 -T0', GZIP: '-9' },
+  const through = output.endsWith('xz') ? 'xz -6 -T0' : 'gzip -9';
+  execFileSync('tar', ['-I', through, '-cf', `${output}.new`, '-C', dirname(folder), 'mdlab'], {
     stdio: 'inherit',
   });
   renameSync(`${output}.new`, output);
