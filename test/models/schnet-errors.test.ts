@@ -65,7 +65,7 @@ test('options that do not fit are refused by name', () => {
     ],
     [
       /schnet.operands: must be 'float32' .* backend 'cuda'.*int8 with 'cpu'/,
-      { pipeline: 'flash', operands: 'int8' },
+      { backend: 'cpu', pipeline: 'flash', operands: 'int8' },
     ],
     [
       /schnet.operands: must be 'float16-channel' or left out with techniques.weights16/,
@@ -119,7 +119,7 @@ test('the table meets its tolerance, says what it reached, and forces follow it'
   }
   assert.is(randomSchnet(config, { pipeline: 'flash' }).table, null);
   // Single precision ends before this.
-  const beyond = randomSchnet(config, { precision: 'float32', tolerance: 1e-10 }).table!;
+  const beyond = randomSchnet(config, { backend: 'cpu', precision: 'float32', tolerance: 1e-10 }).table!;
   assert.ok(beyond.worstError > 1e-10 && beyond.worstError < 1e-6, `${beyond.worstError}`);
 });
 
