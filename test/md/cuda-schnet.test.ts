@@ -9,6 +9,7 @@ import {
   beadsFromSequence,
   evaluate,
   langevin,
+  makeBox,
   minimize,
   type Potential,
   randomSchnet,
@@ -20,7 +21,7 @@ import {
   simulate,
   sum,
 } from '../../lib/index.js';
-import { harmonicBonds, priors } from '../../lib/models/priors.js';
+import { harmonicBonds, priors, priorsOfBatch } from '../../lib/models/priors.js';
 import { onCuda } from '../cuda.js';
 import { relativeError } from '../tools.js';
 import { finish, hash } from './shared.js';
@@ -78,6 +79,37 @@ for (const pipeline of pipelines) {
     const alone = await finish(run(potential, { firstReplica: 2 }));
     assert.equal(alone.positions, wanted.structure(2).positions);
   });
+
+  onCuda(
+    `${pipeline}: different molecules side by side, one of them in a box, move as on the host`,
+    async () => {
+      const box = makeBox([30, 0, 0, 3, 29, 0, 0, -2, 31]);
+      const other = beadsFromSequence('GSWFKL');
+      const systems = [start, other.with({ box }), beadsFromSequence('AC'), start.with({ box })];
+      const molecules = systems.map((s) => backbonePriors(s));
+      const made = (backend: 'cuda' | 'cpu'): Simulation =>
+        simulate(
+          systems,
+          sum(randomSchnet(small, { backend, pipeline, scale: 0.05 }), priorsOfBatch(molecules)),
+          options({ steps: 30, every: 10 }),
+        );
+      const [gpu, cpu] = [made('cuda'), made('cpu')];
+      const origin = systems.flatMap((s) => [...s.positions]);
+      const frames = cpu.frames();
+      for await (const frame of gpu) {
+        const wanted = (await frames.next()).value!;
+        const moved = (x: Float64Array): Float64Array => x.map((v, i) => v - origin[i]!);
+        const error = relativeError(moved(frame.positions), moved(wanted.positions));
+        assert.ok(error < 1e-4, `step ${frame.step}: ${error}`);
+        assert.ok(relativeError(frame.potential, wanted.potential) < 1e-4);
+        const pressures = [frame.pressure!, wanted.pressure!].map((p) => p.filter(Number.isFinite));
+        assert.is(pressures[1]!.length, 2, 'of those in a box');
+        assert.ok(relativeError(pressures[0]!, pressures[1]!) < 1e-4);
+      }
+      assert.is(gpu.summary().environment['steps'], 'cuda');
+      assert.is(hash(await finish(made('cuda'))), hash(gpu.state));
+    },
+  );
 
   onCuda(`${pipeline}: two runs and evaluations share a model at once`, async () => {
     const potential = model(pipeline);
