@@ -86,6 +86,17 @@ const scenarios: Record<string, () => Promise<void>> = {
       { pipeline: 'table', entries: 'int16' },
       { pipeline: 'flash' },
       { pipeline: 'flash', operands: 'int8-channel' },
+      ...[0, 1, 2, 3, 4, 5, 6, 7].map(
+        (bits): SchnetOptions => ({
+          pipeline: 'baseline',
+          techniques: {
+            radialBasis: (bits & 1) > 0,
+            messagePassing: (bits & 2) > 0,
+            aggregation: (bits & 4) > 0,
+            weights16: bits % 3 === 0,
+          },
+        }),
+      ),
     ];
     for (const way of ways) {
       const [a, b] = [protein(0, way), protein('A100', way)];

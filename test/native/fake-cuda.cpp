@@ -1,9 +1,9 @@
-// A CUDA driver and a run-time compiler that compute nothing but check what they are asked: every
-// call with a handle must come from a thread on which the handle's device is current, copies must
-// lie within memory that is there, nothing waits or allocates within a capture, and no launch asks
-// for more than a device gives. A breach ends the process. Loaded as libcuda.so.1 and
-// libnvrtc.so.13, it stands for machines that a test has not: without a device, with an old driver,
-// with two GPUs, with little memory, with one that fails in mid-run.
+// A CUDA driver, a run-time compiler and cuBLASLt that compute nothing but check what they are
+// asked: every call with a handle must come from a thread on which the handle's device is current,
+// copies must lie within memory that is there, nothing waits or allocates within a capture, and no
+// launch asks for more than a device gives. A breach ends the process. Linked to as libcuda.so.1,
+// libnvrtc.so.13 and libcublasLt.so.13, it stands for machines that a test has not: without a
+// device, with an old driver, with two GPUs, with little memory, with one that fails in mid-run.
 //
 // Environment: FAKE_CUDA_INIT, what cuInit gives; FAKE_CUDA_VERSION (13000); FAKE_CUDA_NAMES,
 // devices by comma; FAKE_CUDA_CAPABILITY (90); FAKE_CUDA_LOAD, what loading a module gives;
@@ -418,6 +418,48 @@ int nvrtcGetLoweredName(Program* program, const char* name, const char** lowered
 }
 int nvrtcDestroyProgram(Program** program) {
   delete *program;
+  return success;
+}
+
+int cublasLtCreate(Handle** handle) {
+  require(current != nullptr, "no context is current");
+  *handle = new Handle;
+  return success;
+}
+int cublasLtMatmulDescCreate(void** desc, int, int) {
+  *desc = std::malloc(1);
+  return success;
+}
+int cublasLtMatmulDescDestroy(void* desc) {
+  std::free(desc);
+  return success;
+}
+int cublasLtMatmulDescSetAttribute(void*, int, const void*, std::size_t) { return success; }
+int cublasLtMatrixLayoutCreate(void** layout, int, std::uint64_t, std::uint64_t, std::int64_t) {
+  *layout = std::malloc(1);
+  return success;
+}
+int cublasLtMatrixLayoutDestroy(void* layout) { return cublasLtMatmulDescDestroy(layout); }
+int cublasLtMatmulPreferenceCreate(void** preference) {
+  return cublasLtMatmulDescCreate(preference, 0, 0);
+}
+int cublasLtMatmulPreferenceDestroy(void* preference) {
+  return cublasLtMatmulDescDestroy(preference);
+}
+int cublasLtMatmulPreferenceSetAttribute(void*, int, const void*, std::size_t) { return success; }
+int cublasLtMatmulAlgoGetHeuristic(Handle* handle, void*, void*, void*, void*, void*, void*, int,
+                                   void*, int* count) {
+  use(handle, "the products of another device");
+  *count = 1;
+  return success;
+}
+int cublasLtMatmul(Handle* handle, void*, const void*, const void* a, void*, const void* b, void*,
+                   const void*, const void*, void*, void* out, void*, const void*, void*,
+                   std::size_t, void* on) {
+  use(handle, "the products of another device");
+  Stream* stream = used(on);
+  for (const void* operand : {a, b, const_cast<const void*>(out)}) within(operand, 1, stream);
+  work(stream, out, 1);
   return success;
 }
 

@@ -2,7 +2,7 @@
 // device, with an old driver, with two GPUs, with little memory, with a GPU that fails in mid-run.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -26,7 +26,8 @@ function build(name: string, ...flags: string[]): string | undefined {
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
   if (status !== 0) return undefined;
-  copyFileSync(library, join(to, 'libnvrtc.so.13'));
+  // Links, so that all are one library with one state.
+  for (const name of ['libnvrtc.so.13', 'libcublasLt.so.13']) symlinkSync(library, join(to, name));
   return to;
 }
 
