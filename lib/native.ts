@@ -151,8 +151,10 @@ export interface Addon {
   setCudaFolders(sources: string, cache: string): void;
   /** What the driver lists. @throws ENOTFOUND where there is no driver or no device */
   cudaDevices(): NativeCudaDevice[];
-  /** Bytes of this process's device arrays, their peak since the last reset, and the driver's view. */
-  cudaMemory(device: number): { bytes: number; peak: number; free: number; total: number };
+  /** Bytes of this process's device arrays, and their peak since the last reset. */
+  cudaMemory(device: number): { bytes: number; peak: number };
+  /** Bytes as the driver counts them, all processes together. Gives back what this one has freed, which takes a while. */
+  cudaSpace(device: number): { free: number; total: number };
   resetCudaPeak(device: number): void;
   nvrtcVersion(): string;
   /** CUDA's libraries: where each was opened, or why it was not. */

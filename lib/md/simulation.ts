@@ -2,6 +2,7 @@
 import { MdlabError } from '../errors.js';
 import { formatNumber } from '../format.js';
 import type { Potential } from '../models/index.js';
+import { memoryMeter } from '../models/place.js';
 import { type NativeDynamics, type NativeDynamicsState, native } from '../native.js';
 import { boltzmann } from '../units.js';
 import { type CheckpointOptions, writeCheckpoint } from './checkpoint.js';
@@ -44,6 +45,7 @@ export class Simulation implements AsyncIterable<Frame> {
   private target: number;
   private firstStep = 0;
   private seconds = 0;
+  private peakBytes = 0;
   private active = false;
 
   /** Use `simulate` or `resume`. */
@@ -91,11 +93,14 @@ export class Simulation implements AsyncIterable<Frame> {
   async *frames(options: IterateOptions = {}): AsyncGenerator<Frame, void, undefined> {
     const signal = this.freshSignal(options.signal ?? this.outputs.signal);
     this.enter();
+    const memory = memoryMeter(this.potential);
     const progress = this.progress();
     let note: string | undefined = 'stopped';
     try {
+      memory.reset();
       while (this.step < this.target) {
         await this.advanceTo(this.nextStop(), signal);
+        this.peakBytes = Math.max(this.peakBytes, memory.peak());
         progress.update();
         const frame = this.arrive();
         if (this.step === this.target) note = undefined;
@@ -130,6 +135,7 @@ export class Simulation implements AsyncIterable<Frame> {
       state: this.read(),
       steps: this.step - this.firstStep,
       seconds: this.seconds,
+      peakBytes: this.peakBytes,
     });
   }
 

@@ -29,6 +29,8 @@ export interface Summary {
   exchange?: ExchangeColumns;
   /** Neighbour lists built. */
   listRebuilds: number;
+  /** Most bytes that native code held where the potential computes, its GPU's or the host's, while steps were taken. */
+  peakBytes: number;
   /** What computed, on what, and how: `environment()`, the GPU's own columns where one computed, and the run's options. */
   environment: Record<string, string | number>;
 }
@@ -54,6 +56,7 @@ export interface Finished {
   state: NativeDynamicsState;
   steps: number;
   seconds: number;
+  peakBytes: number;
 }
 
 export function summarize(run: Finished): Summary {
@@ -76,6 +79,7 @@ export function summarize(run: Finished): Summary {
       : {}),
     ...(tempering ? { exchange: exchangeColumns(tempering.temperatures, state) } : {}),
     listRebuilds: state.listRebuilds,
+    peakBytes: run.peakBytes,
     environment: {
       ...environment(),
       ...placeOf(run.potential),

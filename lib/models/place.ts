@@ -1,5 +1,6 @@
 /** Where a potential computes. */
 import { deviceEnvironment } from '../environment.js';
+import { native } from '../native.js';
 import type { Potential } from './potential.js';
 
 /** Index of the GPU a potential computes on; undefined where that is a CPU. */
@@ -17,5 +18,25 @@ export function placeOf(potential: Potential): Record<string, string | number> {
     pipeline: pipeline ?? 'none',
     precision,
     ...(device === undefined ? {} : deviceEnvironment(device)),
+  };
+}
+
+/** Bytes that native code holds where a potential computes: host memory, or the GPU's. */
+export interface MemoryMeter {
+  held(): number;
+  /** Most bytes held since `reset`. */
+  peak(): number;
+  reset(): void;
+}
+
+export function memoryMeter(potential: Potential): MemoryMeter {
+  const device = deviceOf(potential);
+  const n = native();
+  if (device === undefined)
+    return { held: () => n.memory().bytes, peak: () => n.memory().peak, reset: () => n.resetPeak() };
+  return {
+    held: () => n.cudaMemory(device).bytes,
+    peak: () => n.cudaMemory(device).peak,
+    reset: () => n.resetCudaPeak(device),
   };
 }

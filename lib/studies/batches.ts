@@ -1,10 +1,10 @@
 /** How many replicas fit a GPU: estimated, then tried. */
-import { placeOf } from '../models/place.js';
+import { memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential } from '../models/potential.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
-import { freeBytes, memoryMeter } from './place.js';
+import { freeBytes } from './place.js';
 import { pass } from './steps.js';
 import { study } from './study.js';
 

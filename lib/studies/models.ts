@@ -1,11 +1,11 @@
 /** Studies of potentials: how fast, how much memory, how exact, and where the time goes. */
 import { invalid } from '../errors.js';
-import { deviceOf, placeOf } from '../models/place.js';
+import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { type EvaluateResult, evaluate, type Potential } from '../models/potential.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
-import { memoryMeter, timeOnDevice } from './place.js';
+import { timeOnDevice } from './place.js';
 import { type Measured, study } from './study.js';
 import { fewest, spread, type TimingOptions, timed } from './timing.js';
 

@@ -1,34 +1,14 @@
-/** How a potential's memory and time are measured where it computes. */
+/** The room and the time that a potential has and takes where it computes. */
 import { deviceOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import { native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/index.js';
 
-/** Bytes that native code holds where a potential computes: host memory, or the GPU's. */
-export interface MemoryMeter {
-  held(): number;
-  /** Most bytes held since `reset`. */
-  peak(): number;
-  reset(): void;
-}
-
-export function memoryMeter(potential: Potential): MemoryMeter {
-  const device = deviceOf(potential);
-  const n = native();
-  if (device === undefined)
-    return { held: () => n.memory().bytes, peak: () => n.memory().peak, reset: () => n.resetPeak() };
-  return {
-    held: () => n.cudaMemory(device).bytes,
-    peak: () => n.cudaMemory(device).peak,
-    reset: () => n.resetCudaPeak(device),
-  };
-}
-
 /** Bytes free on the GPU a potential computes on; undefined on a CPU. */
 export function freeBytes(potential: Potential): number | undefined {
   const device = deviceOf(potential);
-  return device === undefined ? undefined : native().cudaMemory(device).free;
+  return device === undefined ? undefined : native().cudaSpace(device).free;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What fewer bits cost: forces, energy drift, distributions; and what they bring: time and memory. */
-import { deviceOf, placeOf } from '../models/place.js';
+import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential, sum } from '../models/potential.js';
 import type { Schnet, SchnetOptions } from '../models/schnet.js';
 import { replicas, type Structure } from '../structure/index.js';
@@ -7,7 +7,7 @@ import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
 import { forceErrors } from './models.js';
-import { memoryMeter, timeOnDevice } from './place.js';
+import { timeOnDevice } from './place.js';
 import { energyDriftOf, type SamplingOptions, sampleProtein } from './sampling.js';
 import { pass } from './steps.js';
 import { study } from './study.js';

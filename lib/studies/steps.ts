@@ -35,7 +35,8 @@ export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
 /**
  * Langevin (BAOAB) steps per second: list, forces, noise and motion, by the caller's clock.
  * Columns: seconds (of one step of all replicas, median over stretches), seconds_p5, seconds_p95, rate (replica-steps/s),
- * nsPerDay (all replicas together), listRebuilds (per 1000 steps), temperature (K, at the end).
+ * nsPerDay (all replicas together), listRebuilds (per 1000 steps), temperature (K, at the end), peakBytes (of all that the process
+ * held where the model computes).
  */
 export function stepStudy(options: StepStudyOptions): Promise<Table> {
   const { seed = 1, stretch = 0.25, structure, temperature = 300, timestep = 2 } = options;
@@ -78,6 +79,7 @@ export function stepStudy(options: StepStudyOptions): Promise<Table> {
         nsPerDay: (point.replicas / seconds) * timestep * 86_400e-6,
         listRebuilds: (1000 * (after.listRebuilds - before.listRebuilds)) / (after.steps - before.steps),
         temperature: mean(sim.state.temperature),
+        peakBytes: after.peakBytes,
         repeats: t.repeats,
         stepsPerRepeat: steps,
         timestep,

@@ -39,13 +39,19 @@ cuda::Device& deviceOf(const Napi::Value& index) {
   return cuda::Device::open(index.ToNumber().Int32Value());
 }
 
-// cudaMemory(index) -> {bytes, peak, free, total}
+// cudaMemory(index) -> {bytes, peak}
 Napi::Value jsMemory(const Napi::CallbackInfo& info) {
-  auto& device = deviceOf(info[0]);
-  const auto [free, total] = device.freeAndTotal();
+  const auto& device = deviceOf(info[0]);
   auto o = Napi::Object::New(info.Env());
   o.Set("bytes", static_cast<double>(device.bytes()));
   o.Set("peak", static_cast<double>(device.peakBytes()));
+  return o;
+}
+
+// cudaSpace(index) -> {free, total}
+Napi::Value jsSpace(const Napi::CallbackInfo& info) {
+  const auto [free, total] = deviceOf(info[0]).freeAndTotal();
+  auto o = Napi::Object::New(info.Env());
   o.Set("free", static_cast<double>(free));
   o.Set("total", static_cast<double>(total));
   return o;
@@ -138,6 +144,7 @@ void exportCuda(Napi::Env env, Napi::Object exports) {
   add.operator()<jsSetFolders>("setCudaFolders");
   add.operator()<jsDevices>("cudaDevices");
   add.operator()<jsMemory>("cudaMemory");
+  add.operator()<jsSpace>("cudaSpace");
   add.operator()<jsResetPeak>("resetCudaPeak");
   add.operator()<jsNvrtcVersion>("nvrtcVersion");
   add.operator()<jsLibraries>("cudaLibraries");

@@ -25,6 +25,13 @@ bool addFinite(std::span<const double> values, std::span<double> to) {
   return finite;
 }
 
+// A capture that comes after an error must not find the clock running.
+struct StagesTimed {
+  explicit StagesTimed(DevicePotential& of) : potential(of) { potential.timeStages(true); }
+  ~StagesTimed() { potential.timeStages(false); }
+  DevicePotential& potential;
+};
+
 }  // namespace
 
 // What evaluate() has on the device between calls.
@@ -104,10 +111,11 @@ void DevicePotential::evaluate(const Batch& batch, const NeighborList*, const Ev
   const DeviceListView* list = stage(batch, forces, virial);
   Host& h = *host_;
   h.results.zero(h.stream);
-  timeStages(true);
-  enqueueAside(h.stream, h.batch.view(), h.out);
-  enqueue(h.stream, h.batch.view(), list, h.out);
-  timeStages(false);
+  {
+    const StagesTimed timed(*this);
+    enqueueAside(h.stream, h.batch.view(), h.out);
+    enqueue(h.stream, h.batch.view(), list, h.out);
+  }
   h.values.resize(h.results.size());
   h.results.download(h.stream, h.values);
   readStages();
@@ -220,7 +228,9 @@ std::shared_ptr<DevicePotential> sumOnDevice(std::vector<std::shared_ptr<DeviceP
   std::vector<std::shared_ptr<DevicePotential>> flat;
   for (const auto& term : terms) {
     if (&term->device() != &terms[0]->device())
-      invalid("sum: terms must compute on one GPU, received several");
+      invalid("sum: terms must compute on one GPU, received GPUs " +
+              std::to_string(terms[0]->device().info().index) + " and " +
+              std::to_string(term->device().info().index));
     const auto inner = term->terms();
     if (inner.empty())
       flat.push_back(term);

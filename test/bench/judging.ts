@@ -1,12 +1,12 @@
 // What judge.bench.ts measures with, and the sheet it fills.
-import { deviceOf } from '../../lib/models/place.js';
+import { deviceOf, memoryMeter } from '../../lib/models/place.js';
 import { evaluate, type Potential } from '../../lib/models/potential.js';
 import type { SchnetOptions } from '../../lib/models/schnet.js';
 import type { SchnetConfig } from '../../lib/models/schnet-config.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';
 import type { Structure } from '../../lib/structure/index.js';
 import { collectGarbage } from '../../lib/studies/collect.js';
-import { memoryMeter, timeOnDevice } from '../../lib/studies/place.js';
+import { timeOnDevice } from '../../lib/studies/place.js';
 import { spread } from '../../lib/studies/timing.js';
 import { relativeError } from '../tools.js';
 import type { Row } from './tools.js';

@@ -47,9 +47,9 @@ test('progress counts steps, also within a chunk, and says ns/day', async () => 
   assert.is(end.total, 4000);
   assert.is(end.unit, 'steps');
   assert.is(end.note, '');
-  assert.match(end.rates, /^[\d.e+]+ ns\/day$/);
+  assert.match(end.rates, /^[\d.,]+ ns\/day$/);
   const three = await watched(() => simulate(cloud(3), well, options({ replicas: 3 })).run());
-  assert.match(three.at(-1)!.rates, /^[\d.e+]+ ns\/day \(3 × [\d.e+]+\)$/);
+  assert.match(three.at(-1)!.rates, /^[\d.,]+ ns\/day \(3 × [\d.,]+\)$/);
   const within = states.filter((s) => s.done > 0 && s.done < 4000);
   assert.ok(within.length >= 2, `${within.length} states within the one chunk`);
 });
@@ -188,6 +188,12 @@ test('the summary’s rates and columns fit the run', async () => {
   });
   assert.is(summary.environment['potential'], 'harmonic well');
   assert.is(summary.environment['precision'], 'float64');
+  for (const key of ['device', 'commit', 'driver', 'node', 'threads', 'seed'])
+    assert.ok(summary.environment[key] !== undefined, key);
+  const large = await simulate(cloud(4000), well, options()).run();
+  assert.ok(large.peakBytes > 4000 * 3 * 8 * 4, `${large.peakBytes} of arrays, each 96 kB`);
+  const small = await simulate(cloud(4), well, options()).run();
+  assert.ok(small.peakBytes > 0);
   assert.is(summary.drift, undefined);
 });
 

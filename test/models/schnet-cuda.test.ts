@@ -203,7 +203,7 @@ onCuda('too large for the GPU: asked and free are named, and everything lives on
   const one = globule(269, 14, 1);
   const before = evaluate(model, one).energy[0]!;
   const { edges } = evaluate(model, one);
-  const replicas = Math.ceil((2 * native().cudaMemory(0).free) / model.estimateBytes(edges, 269));
+  const replicas = Math.ceil((2 * native().cudaSpace(0).free) / model.estimateBytes(edges, 269));
   const message = code(() =>
     evaluate(
       model,

@@ -11,6 +11,7 @@ import {
   type Potential,
   randomSchnet,
   type SchnetOptions,
+  type Summary,
   sequences,
   simulate,
   sum,
@@ -39,7 +40,7 @@ const protein = (device: number | string, more?: SchnetOptions): Potential =>
   sum(model(device, more), backbonePriors(start));
 const held = (): number[] => gpus().map(({ index }) => n.cudaMemory(index).bytes);
 
-const run = (potential: Potential, copies: number, steps = 40): Promise<unknown> =>
+const run = (potential: Potential, copies: number, steps = 40): Promise<Summary> =>
   simulate(start, potential, {
     integrator: langevin({ timestep: 2, friction: 5, seed: 3 }),
     tempering: tempering({ temperatures: [300, 330], every: 7 }),
@@ -119,12 +120,16 @@ const scenarios: Record<string, () => Promise<void>> = {
     assert.is(held()[0], zero, 'memory is counted where it is');
     assert.ok(held()[1]! > one!);
     for (const device of [0, 1]) n.devicePeaks(device);
+    const peaks = await Promise.all([run(model(0), 2), run(model(1), 60)]);
+    assert.ok(peaks[1]!.peakBytes > peaks[0]!.peakBytes, 'each run tells its own GPU’s');
+    assert.ok(peaks[0]!.peakBytes > 1e5 && peaks[0]!.environment['device'] === 'NVIDIA H200');
+    assert.is(peaks[1]!.environment['device'], 'NVIDIA A100-SXM4-80GB');
   },
 
   /** With ever more memory: an error that says so each time, nothing kept of it, and in the end a result. */
   async small() {
     const many = replicas(start, 12, { jitter: 0.1, seed: 1 });
-    for (const way of [{ pipeline: 'table' }, { pipeline: 'flash' }] as const) {
+    for (const way of [{ pipeline: 'table' }, { pipeline: 'flash' }, { pipeline: 'baseline' }] as const) {
       const p = protein(0, way);
       process.env['FAKE_CUDA_MEMORY'] = '';
       evaluate(p, start);
