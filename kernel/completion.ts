@@ -36,6 +36,8 @@ interface Entry {
   name: string;
   kind: string;
   sortText: string;
+  /** What stands for the name where it is no identifier: `['1ENH']`, in place of the dot too. */
+  insertText?: string;
 }
 
 /** Offsets in the file of the cell. */
@@ -57,19 +59,49 @@ export function complete(view: CellView, position: number, packages: readonly st
     () => {},
     file,
     at,
-    {},
+    { includeCompletionsWithInsertText: true, quotePreference: 'single' },
   );
-  const own: readonly Entry[] = info?.entries ?? [];
+  const own: readonly Entry[] = (info?.entries ?? []).filter((e) => !e.insertText || isKey(e));
   const literal = literalAround(file, at);
   let [entries, span] = [own, literal ? { start: at, end: at } : identifierAround(file, at)];
   if (literal) [entries, span] = inString(literal, at, own, program, packages);
+  else if (inNumber(file, at)) entries = [];
+  else entries = [...keysOf(program, file, span.start), ...own];
   const found = ranked(entries, file.text.slice(span.start, at));
-  const kinds = new Map(found.map((e) => [e.name, kindNames[e.kind] ?? e.kind.replace(/^local /, '')]));
+  // All matches replace the same: where one takes the dot away, all bring what stands for it.
+  const dot = found.some(isKey) ? dotBefore(file, span.start) : '';
+  const texts = found.map((e) => [dot && isKey(e) ? e.insertText! : dot + e.name, e.kind] as const);
+  const kinds = new Map(texts.map(([text, kind]) => [text, kindNames[kind] ?? kind.replace(/^local /, '')]));
   return {
     matches: [...kinds].map(([text, type]) => ({ text, type })),
-    start: span.start - offset,
+    start: span.start - dot.length - offset,
     end: span.end - offset,
   };
+}
+
+/** A property that is no identifier. */
+const isKey = (e: Entry): boolean => /^(\?\.)?\['/.test(e.insertText ?? '');
+
+const dotBefore = (file: ts.SourceFile, at: number): string =>
+  /\??\.$/.exec(file.text.slice(Math.max(0, at - 2), at))?.[0] ?? '';
+
+/** Keys of a record in whose brackets the cursor stands, as strings. */
+function keysOf(program: ts.Program, file: ts.SourceFile, at: number): Entry[] {
+  const bracket = internals.findPrecedingToken(at, file);
+  if (bracket?.kind !== ts.SyntaxKind.OpenBracketToken) return [];
+  if (!ts.isElementAccessExpression(bracket.parent)) return [];
+  const type = program.getTypeChecker().getTypeAtLocation(bracket.parent.expression);
+  if (type.getNumberIndexType()) return [];
+  return type
+    .getProperties()
+    .filter((p) => !(p.flags & ts.SymbolFlags.Method) && !p.name.startsWith('__@'))
+    .map((p) => ({ name: `'${p.name.replaceAll("'", "\\'")}'`, kind: 'property', sortText: '00' }));
+}
+
+/** Nobody finishes a number. */
+function inNumber(file: ts.SourceFile, at: number): boolean {
+  const token = internals.findPrecedingToken(at, file);
+  return token !== undefined && ts.isNumericLiteral(token) && token.end === at;
 }
 
 /** The string whose contents the cursor stands in, its end typed or not. */

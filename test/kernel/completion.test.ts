@@ -75,6 +75,12 @@ async function help(marked: string): Promise<{ plain: string; markdown: string }
   return content['found'] ? { plain: data['text/plain']!, markdown: data['text/markdown']! } : undefined;
 }
 
+test('a record offers keys that are no identifiers beside those that are, and nothing inside a number', async () => {
+  assert.equal((await complete('sequences.|')).matches, ["['1ENH']", '.CLN025']);
+  assert.equal((await complete('sequences[|')).matches.slice(0, 2), ["'1ENH'", "'CLN025'"]);
+  assert.equal((await complete('const n = 12|')).matches, []);
+});
+
 for (const [marked, first, type] of [
   ['completeMe.al|', 'completeMe.alphaOne', 'property'],
   ['comp|', 'completeMe', 'const'],
@@ -89,6 +95,10 @@ for (const [marked, first, type] of [
   ['loadModel("x", { backend: "|" })', 'loadModel("x", { backend: "cpu" })', 'string'],
   ["loadModel('x', { bac| })", "loadModel('x', { backend })", 'property'],
   ["readFileSync('one.pdb', 'latin|')", "readFileSync('one.pdb', 'latin1')", 'string'],
+  ['sequences.|', "sequences['1ENH']", 'property'],
+  ['sequences?.|', "sequences?.['1ENH']", 'property'],
+  ['sequences.C|', 'sequences.CLN025', 'property'],
+  ['beadsFromSequence(sequences[|])', "beadsFromSequence(sequences['1ENH'])", 'property'],
   ["sequences['CLN|']", "sequences['CLN025']", 'property'],
   ["load('o|')", "load('one.pdb')", 'file'],
   ["load('o|", "load('one.pdb", 'file'],
