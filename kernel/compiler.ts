@@ -169,13 +169,15 @@ function composed(outer: LineMap, inner: LineMap): LineMap {
 function failureOf(diagnostics: Diagnostic[], source: string, label: string): CompileFailure {
   const own = diagnostics.filter((d) => d.category === ts.DiagnosticCategory.Error);
   const shown = own.length ? own : diagnostics;
-  const traceback = shown.map((d) => {
+  const evalue = shown[0]!.messageText.split('\n')[0]!;
+  const traceback = shown.map((d, i) => {
     const where = `${d.fileName ?? label}:${d.start.line + 1}:${d.start.character + 1}`;
-    const text = `${where} - error TS${d.code}: ${d.messageText}`;
+    // The first one's first line stands above.
+    const message = i ? `: ${d.messageText}` : d.messageText.slice(evalue.length);
+    const text = `${where} - error TS${d.code}${message}`;
     if (d.fileName) return text;
     const width = d.end.line === d.start.line ? d.end.character - d.start.character : 1;
     return `${text}\n${frame(source, d.start.line, d.start.character, width)}`;
   });
-  const evalue = shown[0]!.messageText.split('\n')[0]!;
   return { ename: 'TypeScriptError', evalue, traceback: [`TypeScriptError: ${evalue}`, ...traceback] };
 }

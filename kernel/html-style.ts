@@ -1,9 +1,9 @@
 /** How an exported notebook looks, in light and dark. */
 export const pageCss = `
 :root{--ink:#1f2933;--soft:#616e7c;--paper:#fff;--code:#f5f7fa;--line:#e4e7eb;--accent:#0072b2;--bad:#b3261e;--badpaper:#fdf1f0;
---c:#7b8794;--s:#1a7f37;--n:#9a5b00;--k:#6f42c1}
+--c:#7b8794;--s:#1a7f37;--n:#9a5b00;--k:#6f42c1;--t:#0b7285}
 @media (prefers-color-scheme:dark){:root{--ink:#e4e7eb;--soft:#9aa5b1;--paper:#14181d;--code:#1d232a;--line:#323f4b;--accent:#56b4e9;
---bad:#ff9b92;--badpaper:#2c1a19;--c:#7b8794;--s:#7ee787;--n:#f0b35a;--k:#c9a6ff}}
+--bad:#ff9b92;--badpaper:#2c1a19;--c:#7b8794;--s:#7ee787;--n:#f0b35a;--k:#c9a6ff;--t:#66d9e8}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 Inter,system-ui,'Segoe UI','Open Sans','Liberation Sans',Arial,sans-serif}
 main{max-width:66rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
@@ -26,7 +26,7 @@ blockquote{margin:1em 0;padding:0 1em;border-left:3px solid var(--line);color:va
 .outputs>*{margin:.35rem 0}
 .outputs img{background:#fff}
 .stderr{color:var(--soft)}
-.error{background:var(--badpaper);color:var(--bad);padding:.7rem 1rem;border-radius:6px;border-left:3px solid var(--bad)}
+.error{background:var(--badpaper);padding:.7rem 1rem;border-radius:6px;border-left:3px solid var(--bad)}
 table{border-collapse:collapse;font-size:.875rem;margin:.4rem 0}
 th,td{padding:.28rem .7rem;border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line);font-weight:600}
@@ -34,5 +34,7 @@ tbody tr:hover{background:var(--code)}
 th[aria-sort=ascending]::after{content:' ▲';font-size:.7em}th[aria-sort=descending]::after{content:' ▼';font-size:.7em}
 button{font:inherit;color:inherit;background:var(--code);border:1px solid var(--line);border-radius:4px;padding:.05rem .6rem;cursor:pointer}
 .code .c{color:var(--c);font-style:italic}.code .s{color:var(--s)}.code .n{color:var(--n)}.code .k{color:var(--k)}
+.t1{font-weight:700}.t2{color:var(--soft)}.t31,.t91{color:var(--bad)}.t32,.t92{color:var(--s)}.t33,.t93{color:var(--n)}.t34,.t94{color:var(--accent)}.t35,.t95{color:var(--k)}
+.t36,.t96{color:var(--t)}.t37,.t90{color:var(--soft)}
 @media print{main{max-width:none;padding:0}.code{break-inside:avoid}}
 `;

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { escapeHtml } from '../lib/plot/page.js';
+import { ansiToHtml } from './ansi-html.js';
 import { highlight } from './highlight.js';
 import { pageCss } from './html-style.js';
 import { formula, markdownToHtml } from './markdown.js';
@@ -83,13 +84,13 @@ class Page {
 
   private output(output: CellOutput): string {
     if (output.output_type === 'stream') {
-      const words = escapeHtml(plainText(output.text));
+      const words = ansiToHtml(output.text);
       return words.trim() ? `<pre class="stream ${output.name}">${words}</pre>` : '';
     }
     if (output.output_type === 'error') {
       const { ename, evalue, traceback } = output;
       const trace = traceback.length ? traceback.join('\n') : `${ename}: ${evalue}`;
-      return `<pre class="error">${escapeHtml(plainText(trace))}</pre>`;
+      return `<pre class="error">${ansiToHtml(trace)}</pre>`;
     }
     return this.rich(output.data);
   }
@@ -112,7 +113,7 @@ class Page {
     if ('text/latex' in data) return `<p>${formula(withoutDollars(text('text/latex')), true)}</p>`;
     if ('application/json' in data)
       return `<pre>${escapeHtml(JSON.stringify(data['application/json'], null, 2))}</pre>`;
-    if ('text/plain' in data) return `<pre>${escapeHtml(plainText(text('text/plain')))}</pre>`;
+    if ('text/plain' in data) return `<pre>${ansiToHtml(text('text/plain'))}</pre>`;
     return '';
   }
 
@@ -145,10 +146,4 @@ function altOf(data: MimeBundle): string {
 function sizeOf(data: MimeBundle): string {
   const plotly = data['application/vnd.plotly.v1+json'] as { layout?: { width?: number } } | undefined;
   return plotly?.layout?.width ? ` width="${plotly.layout.width}"` : '';
-}
-
-/** Without terminal colours. */
-function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what terminal codes are made of
-  return text.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '');
 }

@@ -1,6 +1,7 @@
 /** Runs a notebook from start to end without Jupyter, sockets or Python, and fills in its outputs. */
 import { dirname, resolve } from 'node:path';
 import ts from 'typescript';
+import { painted } from './ansi.js';
 import { metadataOf } from './display-metadata.js';
 import { kernelInfo } from './kernel-info.js';
 import {
@@ -137,7 +138,7 @@ class Run {
     const late = limit.stop();
     this.collector.finish(cell);
     const error = late && r.status === 'error' ? timedOut(this.options.timeout!) : errorOf(r);
-    if (error) this.collector.push(cell, { output_type: 'error', ...error });
+    if (error) this.collector.push(cell, { output_type: 'error', ...painted(error) });
     const silent = cell.metadata.tags?.includes(injectedTag);
     if (r.status === 'ok' && r.result && !silent) {
       const result = { data: r.result, metadata: metadataOf(r.result), execution_count: index };

@@ -4,6 +4,7 @@
  */
 import * as zmq from 'zeromq';
 import { MdlabError } from '../lib/errors.js';
+import { painted } from './ansi.js';
 import { addressOf, type Connection } from './connection.js';
 import { metadataOf } from './display-metadata.js';
 import { History } from './history.js';
@@ -261,7 +262,7 @@ export class KernelServer {
       const result = { execution_count: number, data: reply.result, metadata: metadataOf(reply.result) };
       if (!silent) this.iopub.send('execute_result', result, header);
     }
-    if (reply.status === 'error' && !silent) this.iopub.send('error', reply.error, header);
+    if (reply.status === 'error' && !silent) this.iopub.send('error', painted(reply.error), header);
     return { execution_count: number ?? this.count, ...replyContent(reply) };
   }
 
@@ -282,7 +283,7 @@ export class KernelServer {
 
 function replyContent(reply: ExecuteReply): Content {
   if (reply.status === 'aborted') return { status: 'aborted' };
-  if (reply.status === 'error') return { status: 'error', ...reply.error };
+  if (reply.status === 'error') return { status: 'error', ...painted(reply.error) };
   const payload = reply.help ? [{ source: 'page', data: reply.help, start: 0 }] : [];
   return { status: 'ok', payload, user_expressions: expressions(reply) };
 }
@@ -291,7 +292,7 @@ function expressions(reply: ExecuteReply & { status: 'ok' }): Content {
   return Object.fromEntries(
     Object.entries(reply.expressions).map(([name, r]) => [
       name,
-      r.status === 'ok' ? { ...r, metadata: {} } : { status: 'error', ...r.error },
+      r.status === 'ok' ? { ...r, metadata: {} } : { status: 'error', ...painted(r.error) },
     ]),
   );
 }

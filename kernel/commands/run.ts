@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { invalid, MdlabError, malformed, systemReason } from '../../lib/errors.js';
+import { painted } from '../ansi.js';
 import { type Notebook, writeAtomically } from '../notebook.js';
 import type { ParameterValues } from '../parameters.js';
 import { type CellProgress, runNotebook } from '../runner.js';
@@ -141,7 +142,9 @@ export function printProgress({ index, count, source, seconds, error }: CellProg
     return;
   }
   console.error(`${place} ${seconds.toFixed(2).padStart(7)} s  ${line}`);
-  if (error) console.error(error.traceback.join('\n'));
+  if (!error) return;
+  const colors = process.stderr.isTTY && process.stderr.hasColors();
+  console.error((colors ? painted(error) : error).traceback.join('\n'));
 }
 
 /** @param file the notebook's own, which has the pictures of its Markdown beside it */

@@ -60,7 +60,7 @@ test('HTML goes before pictures, pictures before text', () => {
   assert.match(page(code('t', shown({ 'text/plain': 'a < b' }))), /<pre>a &#60; b<\/pre>/);
 });
 
-test('streams and errors are shown as text without terminal colours', () => {
+test('streams and errors are shown with their terminal colours', () => {
   const html = page(
     code(
       'x',
@@ -69,12 +69,12 @@ test('streams and errors are shown as text without terminal colours', () => {
         output_type: 'error',
         ename: 'Error',
         evalue: 'bad',
-        traceback: ['\x1b[31mError: bad\x1b[0m', 'In[1]:2'],
+        traceback: ['\x1b[1;31mError\x1b[0m: bad', 'In[1]:2\x1b[2K'],
       },
     ),
   );
-  assert.match(html, /<pre class="stream stderr">warn &#60;1&#62;/);
-  assert.match(html, /<pre class="error">Error: bad\nIn\[1\]:2<\/pre>/);
+  assert.match(html, /<pre class="stream stderr"><span class="t33">warn<\/span> &#60;1&#62;/);
+  assert.match(html, /<pre class="error"><span class="t1 t31">Error<\/span>: bad\nIn\[1\]:2<\/pre>/);
 });
 
 test('code is coloured and stays the same text', () => {

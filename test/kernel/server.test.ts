@@ -21,6 +21,12 @@ const only = (e: Execution, type: string): Record<string, unknown> => {
   return found[0]!.content;
 };
 
+/** Lines of an error's traceback without colours. */
+const traceOf = (error: object): string[] =>
+  (error as { traceback: string[] }).traceback.map((line) =>
+    line.replaceAll('\x1b', '␛').replace(/␛\[[\d;]*m/g, ''),
+  );
+
 test('kernel_info comes fast, before TypeScript is loaded', async () => {
   assert.ok(ready < 1500, `${ready} ms`);
   const r = content(await c.request('kernel_info_request', {}));
@@ -82,10 +88,10 @@ test('an error: name, message, code around the place, no internal frames', async
   assert.is(error.ename, 'RangeError');
   assert.is(error.evalue, 'bad 3');
   const n = content(e.reply)['execution_count'];
-  const text = error.traceback.join('\n');
+  const text = traceOf(error).join('\n');
   assert.match(text, new RegExp(`In\\[${n}\\]:3\\n.*\\n.*\\n> 3 \\|   throw new RangeError`));
   assert.equal(
-    error.traceback.filter((l) => l.startsWith('    at ')),
+    traceOf(error).filter((l) => l.startsWith('    at ')),
     [`    at f (In[${n}]:3:9)`, `    at g (In[${n}]:5:16)`, `    at In[${n}]:6:1`],
   );
   const { status, ename, evalue, traceback } = content(e.reply);
@@ -98,12 +104,12 @@ test('errors from Node, from values and with causes', async () => {
     'error',
   );
   assert.match(String(node['evalue']), /ENOENT/);
-  assert.not.match(String((node['traceback'] as string[]).join('\n')), /node:internal|\(node:|\/kernel\//);
-  assert.match(String((node['traceback'] as string[]).join('\n')), /> 2 \| readFileSync/);
+  assert.not.match(traceOf(node).join('\n'), /node:internal|\(node:|\/kernel\//);
+  assert.match(traceOf(node).join('\n'), /> 2 \| readFileSync/);
   const value = only(await c.execute('throw { code: 5 }'), 'error');
   assert.is(value['evalue'], '{ code: 5 }');
   const cause = only(await c.execute('throw new Error("outer", { cause: new TypeError("inner") })'), 'error');
-  assert.match((cause['traceback'] as string[]).join('\n'), /Error: outer[\s\S]*Caused by: TypeError: inner/);
+  assert.match(traceOf(cause).join('\n'), /Error: outer[\s\S]*Caused by: TypeError: inner/);
 });
 
 test('a rejected await shows the line that awaited', async () => {
@@ -113,12 +119,12 @@ test('a rejected await shows the line that awaited', async () => {
     ),
     'error',
   );
-  assert.match((e['traceback'] as string[]).join('\n'), /> 3 \| {3}throw new Error/);
+  assert.match(traceOf(e).join('\n'), /> 3 \| {3}throw new Error/);
 });
 
 test('an error deep inside a library shows the lines of cells that awaited it', async () => {
   const e = only(await c.execute("import { load } from 'mdlab';\n\nawait load('/absent.pdb')"), 'error');
-  assert.match((e['traceback'] as string[]).join('\n'), /> 3 \| await load/);
+  assert.match(traceOf(e).join('\n'), /> 3 \| await load/);
   const own = only(
     await c.execute(
       "async function fail() { await null; throw new Error('own') }\nasync function middle() {\n  return (await fail());\n}\nawait middle()",
@@ -126,7 +132,7 @@ test('an error deep inside a library shows the lines of cells that awaited it', 
     'error',
   );
   assert.match(
-    (own['traceback'] as string[]).join('\n'),
+    traceOf(own).join('\n'),
     /at fail \(.*:1:43\)\n {4}at async middle \(.*:3:11\)\n {4}at async In\[\d+\]:5:1/,
   );
 });
@@ -138,15 +144,45 @@ test('a type error stops the cell before it runs, strictly', async () => {
   assert.is(error.ename, 'TypeScriptError');
   assert.is(error.evalue, "Type 'null' is not assignable to type 'string'.");
   assert.match(
-    error.traceback.join('\n'),
-    /:2:7 - error TS2322: Type 'null'[\s\S]*> 2 \| const s: string = null;\n {4}\| {7}\^/,
+    traceOf(error).join('\n'),
+    /:2:7 - error TS2322\n[\s\S]*> 2 \| const s: string = null;\n {4}\| {7}\^/,
   );
-  assert.match(error.traceback.join('\n'), /:3:12 - error TS7006/);
+  assert.match(traceOf(error).join('\n'), /:3:12 - error TS7006: Parameter 'x' implicitly/);
+  assert.is(traceOf(error).join('\n').split(error.evalue).length, 2, 'its message stands there once');
 });
 
 test('a syntax error is an error with its place', async () => {
-  const error = only(await c.execute('const = 3'), 'error') as { traceback: string[] };
-  assert.match(error.traceback.join('\n'), /:1:7 - error TS1134[\s\S]*> 1 \| const = 3/);
+  const error = only(await c.execute('const = 3'), 'error');
+  assert.match(traceOf(error).join('\n'), /:1:7 - error TS1134[\s\S]*> 1 \| const = 3/);
+});
+
+test('colours of tracebacks: the name, places, the mark; never in ename, evalue or stderr', async () => {
+  const e = await c.execute('\nthrow new RangeError("far")');
+  const n = content(e.reply)['execution_count'];
+  const error = only(e, 'error') as { ename: string; evalue: string; traceback: string[] };
+  assert.equal([error.ename, error.evalue], ['RangeError', 'far']);
+  assert.equal(error.traceback.join('\n').replaceAll('\x1b', '').split('\n'), [
+    '[1;31mRangeError[0m: far',
+    `[96mIn[${n}]:2[0m`,
+    ' [2m 1 |[0m',
+    '[1;31m>[0m[2m 2 | [0mthrow new RangeError("far")',
+    '[2m    | [0m      [1;31m^[0m',
+    `[2m    at [0m[96mIn[${n}]:2:7[0m`,
+  ]);
+  const type = only(await c.execute('const n: number = "a"'), 'error') as typeof error;
+  assert.match(
+    type.traceback[1]!.replaceAll('\x1b', '␛'),
+    /^␛\[96mIn\[\d+\]:1:7␛\[0m␛\[2m - error TS2322␛\[0m\n/,
+  );
+  const late = await c.execute(
+    'setTimeout(() => { throw new Error("late") }, 0); await new Promise((r) => setTimeout(r, 50))',
+  );
+  const text = late.iopub
+    .filter((m) => m.type === 'stream')
+    .map((m) => m.content['text'])
+    .join('');
+  assert.match(text, /late/);
+  assert.not.ok(text.includes('\x1b'));
 });
 
 test('cells queued behind a failing one are aborted, unless told otherwise', async () => {
