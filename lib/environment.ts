@@ -3,8 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { gpus } from './cuda.js';
-import { invalid } from './errors.js';
+import { deviceIndex, gpus } from './cuda.js';
 import { native } from './native.js';
 
 export interface Environment {
@@ -43,13 +42,11 @@ export interface DeviceEnvironment {
 }
 
 /**
- * @param index of the GPU
+ * @param device index of the GPU, or part of its name. Default the first that can be used
  * @throws ENOTFOUND where there is no CUDA, EINVALID for a GPU that is not there
  */
-export function deviceEnvironment(index: number = 0): DeviceEnvironment {
-  const devices = gpus();
-  const d = devices.find((each) => each.index === index);
-  if (!d) return invalid('device', `must be below ${devices.length}`, index);
+export function deviceEnvironment(device?: number | string): DeviceEnvironment {
+  const d = gpus()[deviceIndex(device)]!;
   return {
     device: d.name,
     driver: `${driverVersion() ?? 'unknown'} (CUDA ${d.cuda})`,

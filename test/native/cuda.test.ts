@@ -1,5 +1,5 @@
 // The CUDA runtime: what it says where there is none, compiling without a GPU, and a device's life and death.
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -55,6 +55,34 @@ compiling('a compiled kernel is kept, one file per architecture, and made again 
   }
   compileSelfTest('sm_80');
   assert.is(readdirSync(cache).length, 2);
+});
+
+compiling('a changed header is compiled anew, and its return finds what was kept', (cache) => {
+  const sources = mkdtempSync(join(tmpdir(), 'mdlab-sources-'));
+  cpSync(join(root, 'native/cuda'), join(sources, 'cuda'), { recursive: true });
+  const header = join(sources, 'cuda/self-test.h');
+  const text = readFileSync(header, 'utf8');
+  n.setCudaFolders(sources, cache);
+  const kept = (): number => {
+    compileSelfTest();
+    return readdirSync(cache).length;
+  };
+  assert.is(kept(), 1);
+  writeFileSync(header, `${text}\n// changed`);
+  assert.is(kept(), 2);
+  writeFileSync(header, text);
+  assert.is(kept(), 2);
+  writeFileSync(header, 'not C++');
+  assert.throws(kept, (error: { code: string }) => error.code === 'ECOMPILE');
+  assert.is(readdirSync(cache).length, 2, 'a failure leaves nothing');
+});
+
+compiling('a cache that cannot be written costs no more than time', (cache) => {
+  const file = join(cache, 'file');
+  writeFileSync(file, '');
+  n.setCudaFolders(join(root, 'native'), join(file, 'below'));
+  assert.ok(compileSelfTest() > 1000);
+  assert.ok(compileSelfTest() > 1000);
 });
 
 compiling('compile errors carry the compiler’s words', () => {

@@ -6,9 +6,10 @@
 // device, with an old driver, with two GPUs, with little memory, with one that fails in mid-run.
 //
 // Environment: FAKE_CUDA_INIT, what cuInit gives; FAKE_CUDA_VERSION (13000); FAKE_CUDA_NAMES,
-// devices by comma; FAKE_CUDA_CAPABILITY (90); FAKE_CUDA_LOAD, what loading a module gives;
-// FAKE_CUDA_MEMORY, bytes of each device, read at every allocation; FAKE_CUDA_LOST_AT, the launch
-// after which waiting gives an illegal address. Built with OLD it lacks cuLaunchKernelEx.
+// devices by comma; FAKE_CUDA_CAPABILITY (90); FAKE_CUDA_SHARED, bytes of a block (232448);
+// FAKE_CUDA_LOAD, what loading a module gives; FAKE_CUDA_MEMORY, bytes of each device, read at
+// every allocation; FAKE_CUDA_LOST_AT, the launch after which waiting gives an illegal address.
+// Built with OLD it lacks cuLaunchKernelEx.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -151,7 +152,7 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
            : attribute == 38 ? 50 << 20
            : attribute == 75 ? static_cast<int>(capability / 10)
            : attribute == 76 ? static_cast<int>(capability % 10)
-           : attribute == 97 ? 232448
+           : attribute == 97 ? static_cast<int>(setting("FAKE_CUDA_SHARED", 232448))
                              : 0;
   return success;
 }
@@ -339,7 +340,7 @@ int cuModuleGetFunction(Function** function, Handle* module, const char*) {
 }
 int cuFuncSetAttribute(Function* function, int, int value) {
   use(function, "a kernel of another device");
-  if (value > 232448) return invalidValue;
+  if (value > setting("FAKE_CUDA_SHARED", 232448)) return invalidValue;
   function->shared = value;
   return success;
 }

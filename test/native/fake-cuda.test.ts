@@ -132,7 +132,9 @@ played('a GPU is chosen by index or by name, for models, priors and lists', () =
 
 played('two GPUs are never taken for each other, and graphs keep to what can be captured', () => play('two'));
 
-played('on an architecture without clusters too', () => play('two', { CAPABILITY: 80 }));
+played('nor on small GPUs: without clusters, with 99 KiB of shared memory to a block', () =>
+  play('two', { CAPABILITY: 80, SHARED: 101376 }),
+);
 
 played('whatever memory there is, too little is an error and smaller batches go on', () => play('small'));
 
