@@ -7,7 +7,11 @@ import { MdlabError } from '../lib/errors.js';
 /** Pinned: what the notebooks are tested with. The last one draws widgets. */
 const packages = ['jupyterlab==4.6.6', 'notebook==7.6.5', 'jupyterlab_widgets==3.0.17'];
 
-/** No question about news on the first start, and no request to anybody. */
+/**
+ * No question about news on the first start, and no request to anybody. Saving widgets with their notebook (saveState of
+ * jupyterlab-manager) stays off: it marks each notebook that has some as changed when it is opened, and its next save keeps only
+ * widgets whose kernel lives, so that a committed notebook would lose them by being looked at.
+ */
 const settings = {
   '@jupyterlab/apputils-extension:notification': { fetchNews: 'false', checkForUpdates: false },
 };

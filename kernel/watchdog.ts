@@ -2,6 +2,10 @@
  * A thread beside the user's code that can act while that code keeps the main thread busy. It reads the interrupt pipe and stops
  * a cell in stages: the flag that loops and awaits look at, together with the addon's own cancel flag, at once; a SIGINT for
  * JavaScript that looks at no flag a little later. It ends the process when the parent is gone.
+ *
+ * Out of reach is a loop of a package that begins after an await: no script stands around it that SIGINT could break. V8 can end it
+ * from here (the inspector's Runtime.terminateExecution), but drops every other continuation that waits for its turn with it, and
+ * Node 20 aborts where AsyncLocalStorage is used. So that loop takes the second interrupt, which ends the process.
  */
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';

@@ -244,6 +244,7 @@ button('count', () => { clicks++; })`);
     const text = await page.output(thrown);
     assert.match(text, /RangeError/);
     assert.match(text, /too far/);
+    assert.is(await thrown.locator('.ansi-bold', { hasText: 'RangeError' }).count(), 1, 'in colours');
     assert.match(text, /2/);
     await thrown.scrollIntoViewIfNeeded();
     await page.screenshot('errors');
