@@ -1,6 +1,7 @@
 /** Runs a notebook from start to end without Jupyter, sockets or Python, and fills in its outputs. */
 import { dirname, resolve } from 'node:path';
 import ts from 'typescript';
+import { progressIds } from '../lib/progress.js';
 import { painted } from './ansi.js';
 import { metadataOf } from './display-metadata.js';
 import { kernelInfo } from './kernel-info.js';
@@ -14,7 +15,7 @@ import {
 import { injectedTag, injectParameters, type ParameterValues } from './parameters.js';
 import { type ExecuteReply, Session } from './session.js';
 import { version } from './version.js';
-import type { CellError } from './wire.js';
+import type { CellError, MimeBundle, Output } from './wire.js';
 
 export interface RunOptions {
   parameters?: ParameterValues;
@@ -36,8 +37,10 @@ export interface CellProgress {
   index: number;
   count: number;
   source: string;
-  /** Undefined when the cell starts. */
+  /** Undefined when the cell starts, and while it runs. */
   seconds?: number;
+  /** While it runs: its newest progress line. */
+  line?: string;
   error?: CellError;
 }
 
@@ -75,6 +78,8 @@ class Run {
   private changed = true;
   private readonly writer: NodeJS.Timeout;
   private error: CellError | undefined;
+  /** Of the running cell. */
+  private report: CellProgress | undefined;
 
   constructor(
     private readonly notebook: Notebook,
@@ -86,6 +91,8 @@ class Run {
     this.session = new Session(folder, (cell: NotebookCell, output) => {
       this.collector.add(cell, output);
       this.changed = true;
+      const line = progressOf(output);
+      if (line !== undefined && this.report) this.options.onCell?.({ ...this.report, line });
     });
     this.writer = setInterval(() => this.changed && this.write('running'), writeEvery);
     options.signal?.addEventListener('abort', this.interrupt);
@@ -100,9 +107,11 @@ class Run {
       if (this.options.signal?.aborted) break;
       if (!cell.source.trim()) continue;
       const report = { index, count: this.cells.length, source: cell.source };
+      this.report = report;
       this.options.onCell?.(report);
       const begun = new Date();
       const error = await this.one(cell, index);
+      this.report = undefined;
       const done = new Date();
       cell.metadata['execution'] = timing(begun, done);
       this.options.onCell?.({ ...report, seconds: (Number(done) - Number(begun)) / 1000, error });
@@ -187,6 +196,12 @@ class Run {
     });
     if (this.options.output) writeNotebook(this.options.output, this.notebook);
   }
+}
+
+/** The line of a progress bar that was shown or moved. */
+function progressOf(output: Output): string | undefined {
+  if (!('data' in output) || !('id' in output) || !output.id?.startsWith(progressIds)) return undefined;
+  return String((output.data as MimeBundle)['text/plain']);
 }
 
 /** When a cell ran, by the names that Jupyter's front ends and nbclient keep it under. */

@@ -34,6 +34,9 @@ export interface ProgressSink {
   show(state: ProgressState): void;
 }
 
+/** How the ids of progress lines begin, in notebooks too. */
+export const progressIds = 'mdlab-progress-';
+
 /** The place on globalThis where a front end puts its sink. */
 export const progressSink: unique symbol = Symbol.for('mdlab.progress');
 
@@ -70,7 +73,7 @@ let counter = 0;
  * progress.finish();
  */
 export class Progress {
-  readonly id: string = `mdlab-progress-${process.pid}-${++counter}`;
+  readonly id: string = `${progressIds}${process.pid}-${++counter}`;
   readonly total: number;
   private readonly label: string;
   private readonly unit: string;
@@ -222,8 +225,26 @@ export function progressDetails(state: ProgressState): string[] {
   return parts;
 }
 
+/** A progress line within `room` characters: the whole run's rate goes first, then the bar, so that the time left stays. */
+export function fittedLine(line: string, room: number): string {
+  let fitted = line;
+  for (const least of [/ {2}whole run .*?(?= {2})/, /[█░]+ /, / \(\d+ × [^)]*\)/, /[\d:]+ elapsed, /])
+    if (fitted.length > room) fitted = fitted.replace(least, '');
+  return fitted.slice(0, room);
+}
+
 function seconds(elapsed: number): string {
   return elapsed < 60 ? `${formatNumber(elapsed, 3)} s` : formatDuration(elapsed);
+}
+
+/** A line rewritten on a terminal, cut to what one line of it holds. */
+export function rewrite(stream: NodeJS.WriteStream, line: string, end: string = ''): void {
+  stream.write(`\r\x1b[2K${fittedLine(line, Math.max(20, (stream.columns || 80) - 1))}${end}`);
+}
+
+/** Seconds between two lines in a log: more, the longer it goes on. */
+export function logInterval(elapsed: number, least: number): number {
+  return Math.max(least, elapsed / 20);
 }
 
 /** stderr: one rewritten line on a terminal; in a log a line every few seconds, more rarely the longer it goes on. */
@@ -235,9 +256,8 @@ export function streamSink(
   return {
     show(state: ProgressState): void {
       if (stream.isTTY) {
-        const line = progressLine(state).slice(0, Math.max(20, (stream.columns ?? 80) - 1));
-        stream.write(`\r\x1b[2K${line}${state.finished ? '\n' : ''}`);
-      } else if (state.finished || state.elapsed - last >= Math.max(everySeconds, state.elapsed / 20)) {
+        rewrite(stream, progressLine(state), state.finished ? '\n' : '');
+      } else if (state.finished || state.elapsed - last >= logInterval(state.elapsed, everySeconds)) {
         last = state.elapsed;
         stream.write(`${progressLine(state)}\n`);
       }

@@ -156,4 +156,33 @@ test('numbers read the same everywhere', () => {
   assert.is(formatBytes(1536), '1.5 KiB');
 });
 
+test('a narrow terminal keeps the time left', () => {
+  const texts: string[] = [];
+  const state: ProgressState = {
+    id: 'x',
+    label: 'Langevin dynamics',
+    unit: 'steps',
+    done: 728,
+    total: 1500,
+    fraction: 728 / 1500,
+    recentRate: 143,
+    meanRate: 140,
+    rates: '98.9 ns/day (4 × 24.7)',
+    meanRates: '97 ns/day (4 × 24.2)',
+    elapsed: 5,
+    remaining: 6,
+    finished: false,
+    note: '',
+  };
+  for (const columns of [200, 120, 100, 0]) {
+    const stream = { isTTY: true, columns, write: (t: string) => texts.push(t) } as never;
+    streamSink(stream).show(state);
+    const line = texts.at(-1)!.replace('\r\x1b[2K', '');
+    assert.ok(line.length < (columns || 80), `${line.length} of ${columns}`);
+    assert.match(line, /Langevin dynamics 48\.5 %.* 728\/1500 steps.*98\.9 ns\/day/);
+    assert.match(line, columns >= 100 ? /0:05 elapsed, 0:06 left$/ : / {2}0:06 left$/);
+  }
+  assert.match(texts[0]!, /whole run 140 steps/);
+});
+
 test.run();

@@ -12,7 +12,7 @@ import { claimsIn } from '../claims.js';
 import { readNotebook, writeAtomically } from '../notebook.js';
 import { type ParameterValues, takesParameter } from '../parameters.js';
 import { type RunResult, runNotebook } from '../runner.js';
-import { parameters, printProgress, withJoinedParameters, writeHtml } from './run.js';
+import { cellPrinter, parameters, withJoinedParameters, writeHtml } from './run.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const folder = join(root, 'notebooks');
@@ -101,7 +101,7 @@ async function one(
     output: target,
     folder: output,
     signal,
-    onCell: printProgress,
+    onCell: cellPrinter(),
   });
   await writeHtml(join(output, `${name}.html`), result.notebook, pathOf(name));
   return { name, result, rows: claimsIn(result.notebook) };

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { invalid, MdlabError, malformed, systemReason } from '../../lib/errors.js';
+import { logInterval, rewrite } from '../../lib/progress.js';
 import { painted } from '../ansi.js';
 import { type Notebook, writeAtomically } from '../notebook.js';
 import type { ParameterValues } from '../parameters.js';
@@ -58,7 +59,7 @@ export async function run(args: string[]): Promise<number> {
     allowErrors: values['allow-errors'],
     folder: values.folder,
     signal: abort.signal,
-    onCell: printProgress,
+    onCell: cellPrinter(),
   });
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   if (html) await writeHtml(html, result.notebook, file);
@@ -134,17 +135,32 @@ function seconds(text: string): number {
   return value;
 }
 
-export function printProgress({ index, count, source, seconds, error }: CellProgress): void {
-  const line = source.trim().split('\n')[0]!.slice(0, 70);
-  const place = `${String(index).padStart(String(count).length)}/${count}`;
-  if (seconds === undefined) {
-    if (process.stderr.isTTY) process.stderr.write(`${place}           ${line}\r`);
-    return;
-  }
-  console.error(`${place} ${seconds.toFixed(2).padStart(7)} s  ${line}`);
-  if (!error) return;
-  const colors = process.stderr.isTTY && process.stderr.hasColors();
-  console.error((colors ? painted(error) : error).traceback.join('\n'));
+/** Says which cell runs and how it ended; between, its progress: on a terminal in place, in a log a line now and then. */
+export function cellPrinter(stream: NodeJS.WriteStream = process.stderr): (cell: CellProgress) => void {
+  let [started, last] = [0, 0];
+  return ({ index, count, source, seconds, error, line }) => {
+    const place = `${String(index).padStart(String(count).length)}/${count}`;
+    const now = performance.now() / 1000;
+    if (line !== undefined) {
+      if (stream.isTTY) rewrite(stream, `${place}  ${line}`);
+      else if (now - last >= logInterval(now - started, 10)) {
+        last = now;
+        stream.write(`${place}  ${line}\n`);
+      }
+      return;
+    }
+    const first = source.trim().split('\n')[0]!.slice(0, 70);
+    if (seconds === undefined) {
+      started = last = now;
+      if (stream.isTTY) rewrite(stream, `${place}           ${first}`);
+      return;
+    }
+    const clear = stream.isTTY ? '\r\x1b[2K' : '';
+    stream.write(`${clear}${place} ${seconds.toFixed(2).padStart(7)} s  ${first}\n`);
+    if (!error) return;
+    const colors = stream.isTTY && stream.hasColors();
+    stream.write(`${(colors ? painted(error) : error).traceback.join('\n')}\n`);
+  };
 }
 
 /** @param file the notebook's own, which has the pictures of its Markdown beside it */

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { cellPrinter } from '../../kernel/commands/run.js';
 import { type CellOutput, overwrite, parseNotebook, readNotebook } from '../../kernel/notebook.js';
-import { runNotebook } from '../../kernel/runner.js';
+import { type CellProgress, runNotebook } from '../../kernel/runner.js';
 import { root } from '../tools.js';
 import { sleep, temporaryFolder } from './tools.js';
 
@@ -225,6 +226,32 @@ test('cells keep when they ran, by the names front ends use', async () => {
   const at = n.cells[0]!.metadata['execution'] as Record<string, string>;
   const took = Date.parse(at['shell.execute_reply']!) - Date.parse(at['iopub.execute_input']!);
   assert.ok(took >= 295 && took < 10_000, String(took));
+});
+
+test('the progress of the running cell is told, in one line of a terminal', async () => {
+  const file = notebook(
+    `import { Progress } from 'mdlab'; const p = new Progress(4, { label: 'steps of it' });
+for (let i = 0; i < 4; i++) { await new Promise((r) => setTimeout(r, 120)); p.update(i + 1); }
+p.finish();`,
+    '1 + 1',
+  );
+  const seen: CellProgress[] = [];
+  await runNotebook(file, { onCell: (c) => seen.push(c) });
+  const lines = seen.filter((c) => c.line !== undefined);
+  assert.ok(
+    lines.length >= 3 &&
+      lines.every((c) => c.index === 1 && c.count === 2 && c.line!.startsWith('steps of it')),
+  );
+  assert.match(lines.at(-1)!.line!, /100 %.* 4\/4 steps/);
+  const told = (isTTY: boolean): string => {
+    let text = '';
+    const print = cellPrinter({ isTTY, columns: 90, write: (t: string) => (text += t) } as never);
+    for (const c of seen) print(c);
+    return text.replaceAll('\r\u001b[2K', '<');
+  };
+  assert.match(told(true), /<1\/2 {2}steps of it .*<1\/2 +\d\.\d\d s {2}import/s);
+  assert.is(told(true).split('\n').length, 3);
+  assert.not.match(told(false), /steps of it|</);
 });
 
 test('a failing cell ends the run with 1 and keeps what was done', async () => {
