@@ -76,7 +76,7 @@ test('strict: null and implicit any are errors, with a code frame below the plac
   assert.is(e.ename, 'TypeScriptError');
   assert.match(
     e.text,
-    /:2:7 - error TS2322: .*\n {2}1 \| const fine = 1;\n> 2 \| const s5: string = null;\n {4}\| {7}\^\^$/m,
+    /:2:7 - error TS2322\n {2}1 \| const fine = 1;\n> 2 \| const s5: string = null;\n {4}\| {7}\^\^$/m,
   );
   assert.match((await s.error('function f5(x) { return x }')).evalue, /implicitly has an 'any' type/);
   const both = await s.error('const a5: number = "x"; const b5: string = 1;');
@@ -85,7 +85,7 @@ test('strict: null and implicit any are errors, with a code frame below the plac
 
 test('an await that lacks is named, and of long lines the piece that matters is shown', async () => {
   const e = await s.error('const p5 = Promise.resolve(3);\np5 + 1');
-  assert.match(e.text, /:2:1 - error TS2365: .*\n {2}Did you forget to use 'await'\?\n/);
+  assert.match(e.text, /:2:1 - error TS2365\n {2}Did you forget to use 'await'\?\n/);
   const long = await s.error(`const d5 = [${'1, '.repeat(500)}]; none5; [${'1, '.repeat(500)}]`);
   const [line, marks] = long.text.split('\n').slice(-2);
   assert.ok(line!.length < 120, `${line!.length} characters`);
@@ -94,7 +94,7 @@ test('an await that lacks is named, and of long lines the piece that matters is 
 
 test('a package that is not there comes with how to have it, and endless recursion with one line', async () => {
   const e = await s.error("import { sqrt } from '@some/mathematics/deep'");
-  assert.match(e.text, /Cannot find module.*\n {2}To install it: npm install @some\/mathematics\n/);
+  assert.match(e.text, /error TS2307\n {2}To install it: npm install @some\/mathematics\n/);
   assert.not.match((await s.error("import x9 from './none9.js'")).text, /npm install/);
   const deep = await s.error('function deep9(): number { return 1 + deep9() }\ndeep9()');
   assert.match(deep.text, /RangeError: Maximum call stack.*[\s\S]*at deep9 \(.*:1:39\) \(\d+ times\)$/);
