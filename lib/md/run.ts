@@ -1,13 +1,6 @@
-/** What runs of native engines share: stopping by signal, progress while a chunk runs, errors. */
+/** What runs of native engines share: stopping by signal, progress while a chunk runs. */
 import { MdlabError } from '../errors.js';
 import { Progress, progressSink } from '../progress.js';
-
-/** Native errors carry a code; users meet them as MdlabError. */
-export function asMdlabError(error: unknown): unknown {
-  if (error instanceof MdlabError || !(error instanceof Error)) return error;
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' ? new MdlabError(code, error.message) : error;
-}
 
 export function interrupted(who: string, step: number): MdlabError {
   return new MdlabError('EINTERRUPTED', `${who}: interrupted after step ${step}; the state is kept`);
@@ -22,8 +15,6 @@ export async function chunk(
   signal?.addEventListener('abort', stop, { once: true });
   try {
     await start();
-  } catch (error) {
-    throw asMdlabError(error);
   } finally {
     signal?.removeEventListener('abort', stop);
   }

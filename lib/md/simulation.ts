@@ -10,7 +10,7 @@ import { Frame } from './frame.js';
 import { checkCount } from './integrators.js';
 import type { Outputs, RunOptions, StartVelocities } from './options.js';
 import { FrameRecord } from './record.js';
-import { asMdlabError, chunk, interrupted, StepProgress } from './run.js';
+import { chunk, interrupted, StepProgress } from './run.js';
 import { startVelocities } from './start.js';
 import { type Summary, summarize } from './summary.js';
 import { inverseMasses, type System } from './system.js';
@@ -197,11 +197,7 @@ export class Simulation implements AsyncIterable<Frame> {
   }
 
   private read(): NativeDynamicsState {
-    try {
-      return native().readDynamics(this.handle);
-    } catch (error) {
-      throw asMdlabError(error);
-    }
+    return native().readDynamics(this.handle);
   }
 
   private enter(): void {

@@ -1,5 +1,5 @@
 import { deviceIndex } from '../cuda.js';
-import { invalid, MdlabError, unknownChoice } from '../errors.js';
+import { invalid, unknownChoice } from '../errors.js';
 import { type NativeBatch, type NativeNeighborList, native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/structure.js';
@@ -134,33 +134,14 @@ export function neighborList(
   const excluded = compress(all, batch.offsets, options.exclusions);
   const start = excluded?.start ?? null;
   const column = excluded?.column ?? null;
-  const rows = call(() => {
-    if (backend === 'cpu')
-      return native().neighborList(batch, cutoff, skin, start, column, algorithm === 'pairs');
-    const pairsUpTo = algorithm === undefined ? -1 : algorithm === 'pairs' ? 2 ** 31 - 1 : 0;
-    return native().deviceNeighborList(
-      deviceIndex(options.device),
-      batch,
-      cutoff,
-      skin,
-      start,
-      column,
-      pairsUpTo,
-      0,
-    );
-  });
-  return new NeighborList(batch, rows, cutoff, skin);
-}
-
-/** A native error as the one error users meet. */
-function call<T>(body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    if (code === undefined) throw error;
-    throw new MdlabError(code, message);
+  if (backend === 'cpu') {
+    const rows = native().neighborList(batch, cutoff, skin, start, column, algorithm === 'pairs');
+    return new NeighborList(batch, rows, cutoff, skin);
   }
+  const device = deviceIndex(options.device);
+  const pairsUpTo = algorithm === undefined ? -1 : algorithm === 'pairs' ? 2 ** 31 - 1 : 0;
+  const rows = native().deviceNeighborList(device, batch, cutoff, skin, start, column, pairsUpTo, 0);
+  return new NeighborList(batch, rows, cutoff, skin);
 }
 
 /** Pair lists as compressed rows over the whole batch: both directions, sorted, each once. */

@@ -47,9 +47,9 @@ test('progress counts steps, also within a chunk, and says ns/day', async () => 
   assert.is(end.total, 4000);
   assert.is(end.unit, 'steps');
   assert.is(end.note, '');
-  assert.match(end.rates, /^[\d.,]+ ns\/day$/);
+  assert.match(end.rates, /^[\d.\u202f]+ ns\/day$/);
   const three = await watched(() => simulate(cloud(3), well, options({ replicas: 3 })).run());
-  assert.match(three.at(-1)!.rates, /^[\d.,]+ ns\/day \(3 × [\d.,]+\)$/);
+  assert.match(three.at(-1)!.rates, /^[\d.\u202f]+ ns\/day \(3 × [\d.\u202f]+\)$/);
   const within = states.filter((s) => s.done > 0 && s.done < 4000);
   assert.ok(within.length >= 2, `${within.length} states within the one chunk`);
 });
