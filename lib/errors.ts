@@ -16,6 +16,25 @@ export class MdlabError extends Error {
   }
 }
 
+/** Functions of native code, whose errors carry a code, such that they throw, at once or by a promise, as all others do. */
+export function withMdlabErrors<T extends object>(functions: T): T {
+  const rethrow = (error: Error & { code?: unknown }): never => {
+    throw typeof error.code === 'string' ? new MdlabError(error.code, error.message) : error;
+  };
+  const checked = Object.entries(functions).map(([name, call]: [string, (...args: unknown[]) => unknown]) => [
+    name,
+    (...args: unknown[]): unknown => {
+      try {
+        const got = call(...args);
+        return got instanceof Promise ? got.catch(rethrow) : got;
+      } catch (error) {
+        return rethrow(error as Error);
+      }
+    },
+  ]);
+  return Object.fromEntries(checked) as T;
+}
+
 /** Throws `EINVALID`: an argument breaks a rule. `received` is shown as code, shortened. */
 export function invalid(subject: string, rule: string, received: unknown, remedy?: string): never {
   throw new MdlabError('EINVALID', sentence(subject, rule, received, remedy));

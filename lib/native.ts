@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MdlabError } from './errors.js';
+import { MdlabError, withMdlabErrors } from './errors.js';
 
 /** Systems evaluated together, as native code reads them. */
 export interface NativeBatch {
@@ -372,31 +372,12 @@ export function addonPath(): string {
   );
 }
 
-/** What native code throws, at once or by a promise, as the one error that users meet. */
-function withErrors(addon: Addon): Addon {
-  const rethrow = (error: Error & { code?: unknown }): never => {
-    throw typeof error.code === 'string' ? new MdlabError(error.code, error.message) : error;
-  };
-  const entries = Object.entries(addon).map(([name, call]: [string, (...args: unknown[]) => unknown]) => {
-    const checked = (...args: unknown[]): unknown => {
-      try {
-        const got = call(...args);
-        return got instanceof Promise ? got.catch(rethrow) : got;
-      } catch (error) {
-        return rethrow(error as Error);
-      }
-    };
-    return [name, checked];
-  });
-  return Object.fromEntries(entries) as Addon;
-}
-
 let loaded: Addon | undefined;
 
 /** The addon, loaded on first use. */
 export function native(): Addon {
   if (loaded) return loaded;
-  loaded = withErrors(createRequire(import.meta.url)(addonPath()) as Addon);
+  loaded = withMdlabErrors(createRequire(import.meta.url)(addonPath()) as Addon);
   const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   loaded.setCudaFolders(join(root, 'native'), join(cache, 'mdlab', 'kernels'));
   return loaded;
