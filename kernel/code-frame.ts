@@ -3,7 +3,7 @@
 /** Lines shown above and below. */
 const around = 2;
 /** Longest piece of a line that is shown, so that the marker stays below its place: front ends wrap at some 115. */
-const longest = 100;
+const longest = 108;
 
 /** @param line 0-based @param column 0-based, UTF-16 units @param width how much of the line is underlined */
 export function frame(source: string, line: number, column: number, width = 1): string {
@@ -13,7 +13,7 @@ export function frame(source: string, line: number, column: number, width = 1): 
   const last = Math.min(lines.length - 1, line + around);
   const digits = String(last + 1).length;
   const out: string[] = [];
-  const from = column > longest - 20 ? column - longest / 2 : 0;
+  const from = lines[line]!.length > longest && column > longest - 20 ? column - longest / 2 : 0;
   for (let i = first; i <= last; i++) {
     const whole = lines[i]!.replace(/\r$/, '');
     const start = i === line ? from : 0;

@@ -150,7 +150,7 @@ export class Toggle extends Control<boolean> {
     if (typeof value !== 'boolean') invalid('toggle.value', 'must be true or false', value);
   }
   protected override kind(): WidgetKind {
-    const state = { ...described(this.label), value: this.value, indent: false };
+    const state = { ...described(this.label), value: this.value, indent: this.labelColumn !== undefined };
     return { name: 'Checkbox', style: 'Checkbox', state };
   }
   protected override decode({ value }: WidgetState): boolean | undefined {

@@ -40,6 +40,8 @@ export class Interaction<C> extends Live {
       control.label ||= name;
       control.onChange(() => this.changed());
     }
+    const longest = Math.max(...named.map(([, control]) => control.label.length));
+    for (const [, control] of named) control.labelColumn = longest;
     this.draw = draw;
     this.controls = controls;
     if (named.length) new Shown(stack(...named.map(([, control]) => control)));

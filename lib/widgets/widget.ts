@@ -65,9 +65,10 @@ function answerControl(): void {
 
 const shared = new Map<string, Comm>();
 
-/** A reference to a model without behaviour of its own that all widgets share: the layout, or a kind of style. */
+/** A reference to a model without behaviour of its own that widgets share: a layout, or a kind of style. */
 function sharedModel(name: string, module: string, viewName: string, more: WidgetState = {}): string | null {
-  let comm = shared.get(name);
+  const key = name + JSON.stringify(more);
+  let comm = shared.get(key);
   if (!comm) {
     const state = { ...names(name, viewName, module, base), ...more };
     comm = openModel(() => state);
@@ -75,7 +76,7 @@ function sharedModel(name: string, module: string, viewName: string, more: Widge
     comm.onMessage(({ data }) => {
       if (data['method'] === 'request_state') comm!.send({ method: 'update', state, buffer_paths: [] });
     });
-    shared.set(name, comm);
+    shared.set(key, comm);
   }
   return `IPY_MODEL_${comm.id}`;
 }
@@ -113,6 +114,10 @@ export abstract class Widget {
   protected received(_changes: WidgetState): unknown {
     return undefined;
   }
+  /** Characters that its label takes at its left; `aligned`: as many as those of its neighbours. */
+  protected labelRoom(): { characters: number; aligned: boolean } {
+    return { characters: 0, aligned: false };
+  }
   /** Anything else it says, such as a click. */
   protected said(_content: Record<string, unknown>): unknown {
     return undefined;
@@ -122,14 +127,16 @@ export abstract class Widget {
   open(): string | undefined {
     if (this.comm || !(globalThis as Host).openComm) return this.comm?.id;
     const { name, style, state } = this.kind();
+    const { characters, aligned } = this.labelRoom();
+    // Front ends give a control 300 px: a long label would leave a slider no track.
+    const width = characters > 8 ? { width: `calc(230px + ${characters}ch)` } : {};
+    const description_width = aligned ? `${characters}ch` : 'initial';
     this.state = {
       ...names(`${name}Model`, `${name}View`, controls, controls),
       ...state,
-      layout: sharedModel('LayoutModel', base, 'LayoutView'),
+      layout: sharedModel('LayoutModel', base, 'LayoutView', width),
       ...(style
-        ? {
-            style: sharedModel(`${style}StyleModel`, controls, 'StyleView', { description_width: 'initial' }),
-          }
+        ? { style: sharedModel(`${style}StyleModel`, controls, 'StyleView', { description_width }) }
         : {}),
     };
     const comm = openModel(() => this.state!);
@@ -185,6 +192,8 @@ Object.defineProperty(Widget.prototype, Symbol.for('Jupyter.display'), {
 /** A widget with a value that the reader and the code may both change. */
 export abstract class Control<V> extends Widget {
   label: string;
+  /** Characters that the labels of controls one below another take, so that the controls stand in a column. */
+  labelColumn: number | undefined;
   private current: V;
   private readonly handlers = new Set<(value: V) => unknown>();
 
@@ -192,6 +201,10 @@ export abstract class Control<V> extends Widget {
     super();
     this.label = label;
     this.current = value;
+  }
+
+  protected override labelRoom(): { characters: number; aligned: boolean } {
+    return { characters: this.labelColumn ?? this.label.length, aligned: this.labelColumn !== undefined };
   }
 
   /** The model's attribute for a value, and back; undefined for what is no value of this control. */

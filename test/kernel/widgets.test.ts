@@ -89,6 +89,18 @@ test('a slider opens a model of the standard controls, and shows as itself, as H
   assert.match(String(data['text/html']), /<b>T &#47; K<\/b>|<b>T \/ K<\/b> 300/);
 });
 
+test('a long label leaves a slider its track, and labels of one panel take as much room each', async () => {
+  const long = 'temperature of the thermostat (K)';
+  const alone = await shown(`slider({ label: '${long}', min: 0, max: 1 })`);
+  assert.is(alone.models.get('LayoutModel')!.state['width'], `calc(230px + ${long.length}ch)`);
+  const panel = await shown(
+    "interact(({ a }) => a, { a: slider({ label: 'a long enough label', min: 0, max: 7, step: 1 }), t: toggle('t') }); 0",
+  );
+  for (const kind of ['SliderStyleModel', 'CheckboxStyleModel'])
+    assert.is(panel.models.get(kind)!.state['description_width'], '19ch');
+  assert.is(panel.models.get('CheckboxModel')!.state['indent'], true);
+});
+
 test('moving it in the page calls the handlers, whose output goes below the cell that showed it', async () => {
   const { models, cell } = await shown(
     "const x = slider({ label: 'x', min: 0, max: 1, value: 0.5 }); x.onChange((v) => console.log('x is', v)); x",
