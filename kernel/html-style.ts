@@ -31,7 +31,6 @@ table{border-collapse:collapse;font-size:.875rem;margin:.4rem 0}
 th,td{padding:.28rem .7rem;border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line);font-weight:600}
 tbody tr:hover{background:var(--code)}
-th[aria-sort=ascending]::after{content:' ▲';font-size:.7em}th[aria-sort=descending]::after{content:' ▼';font-size:.7em}
 button{font:inherit;color:inherit;background:var(--code);border:1px solid var(--line);border-radius:4px;padding:.05rem .6rem;cursor:pointer}
 .code .c{color:var(--c);font-style:italic}.code .s{color:var(--s)}.code .n{color:var(--n)}.code .k{color:var(--k)}
 .t1{font-weight:700}.t2{color:var(--soft)}.t31,.t91{color:var(--bad)}.t32,.t92{color:var(--s)}.t33,.t93{color:var(--n)}.t34,.t94{color:var(--accent)}.t35,.t95{color:var(--k)}

@@ -141,6 +141,12 @@ window.mdlabClient ??= (() => {
     }
   }
 
+  const style = document.createElement('style');
+  const arrow = (order, sign) =>
+    `.mdlab-table th[aria-sort=${order}]::after{content:' ${sign}';font-size:.7em}`;
+  style.textContent = arrow('ascending', '\\25b2') + arrow('descending', '\\25bc');
+  document.head.append(style);
+
   const queue = window.mdlabQueue ?? [];
   window.mdlabQueue = { push: wake };
   setTimeout(() => queue.forEach(wake), 0);

@@ -217,6 +217,8 @@ else {
       const header = page.locator('.mdlab-table th').first();
       await header.click();
       await page.waitForSelector('[aria-sort=ascending]');
+      const arrow = "getComputedStyle(document.querySelector('[aria-sort]'), '::after').content";
+      assert.is(await page.evaluate(arrow), '" ▲"');
       assert.equal(
         (await column.allInnerTexts()).map(Number),
         Array.from({ length: 50 }, (_, i) => i),
