@@ -17,8 +17,24 @@ export function describeOwn(value: unknown): string | undefined {
   return isFrame(value) ? describeFrame(value) : undefined;
 }
 
+/** What Node's tracking of asynchronous work leaves on promises. */
+const bookkeeping = new Set(['async_id_symbol', 'trigger_async_id_symbol', 'kResourceStore']);
+
+/** A promise as Node prints it, without what keeps track of its cell. */
+function inspectPromise(this: Promise<unknown>, depth: number, options: object): string {
+  for (const key of Object.getOwnPropertySymbols(this))
+    if (bookkeeping.has(key.description ?? '')) Object.defineProperty(this, key, { enumerable: false });
+  Object.defineProperty(this, inspect.custom, { value: undefined, configurable: true });
+  try {
+    return inspect(this, { ...options, depth });
+  } finally {
+    Reflect.deleteProperty(this, inspect.custom);
+  }
+}
+
 /** Inside other values, and where they are printed, ours are one line. */
 export function installInspection(): void {
+  Object.defineProperty(Promise.prototype, inspect.custom, { configurable: true, value: inspectPromise });
   const lines = [
     [Structure, (s: Structure) => describeStructure(s)],
     [Trajectory, (t: Trajectory) => describeTrajectory(t)],

@@ -1,4 +1,5 @@
 /** Any value as a MIME bundle, text/plain always among it: what a front end shows for it. */
+import { invalid } from '../lib/errors.js';
 import { formatNumber } from '../lib/format.js';
 import { Live } from '../lib/live.js';
 import { Figure, InteractiveFigure, View, view } from '../lib/plot/index.js';
@@ -25,7 +26,10 @@ const richDisplay = Symbol.for('Jupyter.display');
  */
 export function bundle(value: unknown, cell?: string): MimeBundle | Promise<MimeBundle> {
   const own = (value as Record<symbol, unknown> | null | undefined)?.[richDisplay];
-  if (typeof own === 'function') return own.call(value) as MimeBundle | Promise<MimeBundle>;
+  if (typeof own === 'function') {
+    const shown: unknown = own.call(value);
+    return shown instanceof Promise ? shown.then(checkedBundle) : checkedBundle(shown);
+  }
   if (value instanceof Figure) return figureBundle(value);
   if (value instanceof InteractiveFigure) return interactiveBundle(value.figure, cell);
   if (value instanceof View) return viewBundle(value, cell);
@@ -38,10 +42,18 @@ export function bundle(value: unknown, cell?: string): MimeBundle | Promise<Mime
   return foreignBundle(value) ?? { 'text/plain': inWords(value) };
 }
 
+/** What somebody's own display gave. */
+function checkedBundle(shown: unknown): MimeBundle {
+  if (typeof shown !== 'object' || shown === null || Array.isArray(shown))
+    invalid("Symbol.for('Jupyter.display')", 'must give an object from MIME types to contents', shown);
+  return shown as MimeBundle;
+}
+
 function inWords(value: unknown): string {
   if (isTypedArray(value)) return describeArray(value);
   const own = describeOwn(value);
   if (own) return own;
+  if (value instanceof Promise) return `${describeValue(value)}\nWrite await before it to have its value.`;
   return isShaped(value) ? describeShaped(value) : describeValue(value);
 }
 

@@ -12,6 +12,7 @@ import { figure, heatmap, line, view } from '../../lib/plot/index.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
 import { table } from '../../lib/tables/index.js';
 import { random } from '../tools.js';
+import { TestSession } from './tools.js';
 
 type Bundle = Record<string, string>;
 const text = async (value: unknown): Promise<string> => ((await bundle(value)) as Bundle)['text/plain']!;
@@ -296,6 +297,26 @@ test('the display symbol goes first; other values by their own shape, without co
     await text(new TypeError('bad', { cause: new Error('root') })),
     'TypeError: bad\ncaused by Error: root',
   );
+});
+
+test('a promise says how to have its value, and shows nothing of the kernel', async () => {
+  const s = new TestSession();
+  try {
+    assert.is(
+      await s.value('new Promise(() => {})'),
+      'Promise { <pending> }\nWrite await before it to have its value.',
+    );
+    assert.is(
+      await s.value('[Promise.resolve(new Float64Array(9))]'),
+      '[ Promise { Float64Array(9) [0, 0, 0, …] min 0, max 0 } ]',
+    );
+    assert.match(
+      (await s.error("({ [Symbol.for('Jupyter.display')]: () => 5 })")).text,
+      /must give an object from MIME types/,
+    );
+  } finally {
+    await s.close();
+  }
 });
 
 test('progress is a bar, words and a line', () => {
