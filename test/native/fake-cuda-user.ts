@@ -30,6 +30,7 @@ import { timeOnDevice } from '../../lib/studies/place.js';
 
 const n = native();
 const start = beadsFromSequence(sequences.CLN025);
+const homeodomain = beadsFromSequence(sequences['1ENH']);
 const config = { hidden: 32, filters: 32, blocks: 2, head: [32] };
 const messageOf = async (body: () => unknown): Promise<string> => {
   try {
@@ -117,6 +118,7 @@ const scenarios: Record<string, () => Promise<void>> = {
     }
     // The published shape fills shared memory.
     const one = randomSchnet({}, { backend: 'cuda', device: 1 });
+    evaluate(one, replicas(homeodomain, 30, { jitter: 0.1, seed: 1 }), { virial: true });
     for (const way of [{}, { pipeline: 'flash' }, { entries: 'int16' }] as SchnetOptions[])
       for (const count of [1, 30]) evaluate(one.with(way), replicas(start, count, { jitter: 0.1, seed: 1 }));
     for (const device of [0, 1, 0]) {
@@ -133,6 +135,26 @@ const scenarios: Record<string, () => Promise<void>> = {
     assert.ok(peaks[1]!.peakBytes > peaks[0]!.peakBytes, 'each run tells its own GPU’s');
     assert.ok(peaks[0]!.peakBytes > 1e5 && peaks[0]!.environment['device'] === 'NVIDIA H200');
     assert.is(peaks[1]!.environment['device'], 'NVIDIA A100-SXM4-80GB');
+  },
+
+  /** Kernels that could not be loaded once are asked for again. */
+  async again() {
+    const many = replicas(homeodomain, 30, { jitter: 0.1, seed: 1 });
+    const model = randomSchnet({ blocks: 2 }, { backend: 'cuda', device: 0 });
+    process.env['FAKE_CUDA_LOAD'] = '200';
+    let refused = 0;
+    for (const every of [1, 2, 3, 4, 5])
+      for (const systems of [[start], many]) {
+        process.env['FAKE_CUDA_LOAD_EVERY'] = String(every);
+        const p = model.with({});
+        for (let k = 0; k < (every === 1 ? 3 : 20); k++) {
+          const message = await messageOf(() => evaluate(p, systems));
+          if (message === 'nothing was thrown') break;
+          assert.match(message, /^EUNSUPPORTED kernels of /);
+          refused++;
+        }
+      }
+    assert.ok(refused > 12, `${refused} refusals`);
   },
 
   /** With ever more memory: an error that says so each time, nothing kept of it, and in the end a result. */

@@ -7,9 +7,9 @@
 //
 // Environment: FAKE_CUDA_INIT, what cuInit gives; FAKE_CUDA_VERSION (13000); FAKE_CUDA_NAMES,
 // devices by comma; FAKE_CUDA_CAPABILITY (90); FAKE_CUDA_SHARED, bytes of a block (232448);
-// FAKE_CUDA_LOAD, what loading a module gives; FAKE_CUDA_MEMORY, bytes of each device, read at
-// every allocation; FAKE_CUDA_LOST_AT, the launch after which waiting gives an illegal address.
-// Built with OLD it lacks cuLaunchKernelEx.
+// FAKE_CUDA_LOAD, what every FAKE_CUDA_LOAD_EVERY-th module's loading gives; FAKE_CUDA_MEMORY,
+// bytes of each device, read at every allocation; FAKE_CUDA_LOST_AT, the launch after which waiting
+// gives an illegal address. Built with OLD it lacks cuLaunchKernelEx.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -327,6 +327,8 @@ int cuEventElapsedTime(float* milliseconds, Event* start, Event* end) {
 int cuModuleLoadData(Handle** module, const void*) {
   require(current != nullptr, "no context is current");
   *module = new Handle;
+  static long loads = 0;
+  if (++loads % setting("FAKE_CUDA_LOAD_EVERY", 1) != 0) return success;
   return static_cast<int>(setting("FAKE_CUDA_LOAD", success));
 }
 int cuModuleUnload(Handle* module) {

@@ -128,6 +128,8 @@ played(
   },
 );
 
+played('kernels that could not be loaded are tried again, and never started', () => play('again'));
+
 played('a GPU is chosen by index or by name, for models, priors and lists', () => play('choice'));
 
 played('two GPUs are never taken for each other, and graphs keep to what can be captured', () => play('two'));

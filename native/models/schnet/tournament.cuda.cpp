@@ -95,13 +95,13 @@ class TournamentTable final : public InteractionOnDevice {
     const Plan plan(tables_, batch);
     perLane_ = plan.shape.perLane;
     if (plan.shape != shape_) {
-      shape_ = plan.shape;
-      module_ = cuda::KernelModule(tables_.device(), file, shape_.names());
+      module_ = cuda::KernelModule(tables_.device(), file, plan.shape.names());
       begin_ = module_.kernel<TournamentBegin>("mdlab::tournamentBegin");
       finish_ = module_.kernel<TournamentFinish>("mdlab::tournamentFinish");
-      forward_ = module_.kernel<TournamentMessage>(shape_.forward());
+      forward_ = module_.kernel<TournamentMessage>(plan.shape.forward());
       for (const bool withY : {false, true})
-        reverse_[withY] = module_.kernel<TournamentReverse>(shape_.reverse(withY));
+        reverse_[withY] = module_.kernel<TournamentReverse>(plan.shape.reverse(withY));
+      shape_ = plan.shape;  // last: a compile that fails is tried again
     }
     if (!virial_.function) {
       virialModule_ =
