@@ -92,12 +92,17 @@ export function describeError(thrown: unknown): CellError {
     return { ename: 'Uncaught', evalue, traceback: [`Uncaught ${evalue}`] };
   }
   const ename = thrown.name || 'Error';
-  const evalue = String(thrown.message);
+  const evalue = messageOf(thrown);
   return { ename, evalue, traceback: tracebackOf(thrown, 0) };
 }
 
+/** Who reads a function's text, as arquero does, finds live variables under the kernel's names. */
+function messageOf(error: Error): string {
+  return String(error.message).replace(/\${2,}live_([\p{L}\p{N}_$]+)(\.v\b)?/gu, '$1');
+}
+
 function tracebackOf(error: Error, depth: number): string[] {
-  const head = `${error.name || 'Error'}: ${error.message}`;
+  const head = `${error.name || 'Error'}: ${messageOf(error)}`;
   const lines = [depth ? `Caused by: ${head}` : head];
   const all = framesFor(error);
   const expected = typeof (error as { code?: unknown }).code === 'string' && error.name === 'MdlabError';

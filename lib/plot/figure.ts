@@ -42,6 +42,8 @@ export class Figure implements PlotlyFigure {
   /** @throws EINVALID when there is nothing to draw */
   constructor(traces: readonly Trace[], options: FigureOptions = {}) {
     if (traces.length === 0) invalid('figure.traces', 'must hold at least one trace', traces);
+    const odd = traces.find((t) => typeof t !== 'object' || t === null);
+    if (odd !== undefined) invalid('figure.traces', 'must be what line, scatter, bars … give', odd);
     this.options = options;
     this.data = colored(traces).map(dotted);
     const shown = this.data.filter((t) => t['name'] && t['showlegend'] !== false).length;

@@ -14,6 +14,6 @@ export {
   range,
   rolling,
   startswith,
-  table,
 } from 'arquero';
 export { column, loadTable, saveTable, tableFormats, toCSV } from './files.js';
+export { type Columns, table } from './make.js';

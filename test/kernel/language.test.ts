@@ -113,6 +113,13 @@ test('a function that a library calls fails by its own lines, under no name of t
   assert.not.match(called.text, /dist.lib/);
 });
 
+test('a table expression that cannot see a variable names it as it was typed', async () => {
+  const e = await s.error(
+    "import { table } from 'mdlab'; const k10 = 3; table({ a: [1, 2] }).derive({ c: (d: any) => d.a * k10 })",
+  );
+  assert.match(e.evalue, /Invalid variable reference: "k10"/);
+});
+
 test('what does not parse is told once, without guesses at what its pieces mean', async () => {
   const e = await s.error('function g8( {');
   assert.not.match(e.text, /TS2391|TS7010|TS7031/);

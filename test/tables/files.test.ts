@@ -10,6 +10,23 @@ test.after(() => rmSync(folder, { recursive: true }));
 
 const sample = table({ n: [1, 2, 3], rate: [1.5, Number.NaN, 1e-9], name: ['a', 'b, "c"', 'd\ne'] });
 
+test('columns of different lengths, and lists without names, are refused', () => {
+  const refused = (columns: unknown): string => {
+    try {
+      return String(table(columns as never).numRows());
+    } catch (e) {
+      return (e as Error).message;
+    }
+  };
+  assert.is(refused({ a: [1, 2], b: [1] }), "table.b: must be as long as 'a', 2 values, received 1");
+  for (const odd of [[1, 2, 3], 'abc', { a: 5 }, { a: 'abc' }, null])
+    assert.match(refused(odd), /^table\.columns: must be lists by name|^0$/, JSON.stringify(odd));
+  assert.is(refused(new Map([['a', Float64Array.of(1, 2)]])), '2');
+  assert.is(refused([['a', [1, 2]]]), '2');
+  assert.is(refused({}), '0');
+  assert.equal(table({ a: [1], b: [2] }, ['b']).columnNames(), ['b']);
+});
+
 test('arquero’s verbs work through our names', () => {
   const t = table({ k: ['x', 'y', 'x'], v: [1, 2, 3] });
   const sums = t
