@@ -32,9 +32,9 @@ const net = (options: SchnetOptions): Potential =>
       rbf: { type: 'expnormal', count: 16 },
       cutoff: { lower: 0, upper: 12 },
     },
-    { scale: 0.1, ...options },
+    { scale: 0.1, backend: 'cpu', ...options },
   );
-const prior = backbonePriors(chignolin);
+const prior = backbonePriors(chignolin, { backend: 'cpu' });
 const { structure: start } = await minimize(chignolin, prior, { forceTolerance: 0.5, maxSteps: 2000 });
 
 const options = (more: Partial<SimulateOptions> = {}): SimulateOptions => ({

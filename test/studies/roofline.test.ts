@@ -4,8 +4,8 @@ import { ceilingsOf, randomSchnet, rooflineStudy, schnetWork } from '../../lib/i
 
 test('a roofline: floors are counted work over measured peaks, and stages come near them', async () => {
   const shape = { blocks: 2, hidden: 64, filters: 64 };
-  const flash = randomSchnet(shape, { pipeline: 'flash' });
-  const table = randomSchnet(shape, { pipeline: 'table' });
+  const flash = randomSchnet(shape, { backend: 'cpu', pipeline: 'flash' });
+  const table = randomSchnet(shape, { backend: 'cpu', pipeline: 'table' });
   const t = await rooflineStudy({
     models: { flash, table },
     atoms: [100],
