@@ -2,13 +2,17 @@
 import { invalid, type MdlabError } from './errors.js';
 import { type NativeCudaDevice, native } from './native.js';
 
-let listed: readonly NativeCudaDevice[] | undefined;
+let listed: readonly Gpu[] | undefined;
+
+export type Gpu = NativeCudaDevice;
 
 /**
- * The GPUs of this machine, which a process is told once: what is lost later still has its name.
+ * The GPUs of this machine, any of which the option `device` names by index or by part of its name. A process is told once:
+ * what is lost later still has its name.
  * @throws ENOTFOUND where CUDA is not
+ * @example gpus().map(({ index, name }) => `${index} ${name}`)
  */
-export function gpus(): readonly NativeCudaDevice[] {
+export function gpus(): readonly Gpu[] {
   listed ??= native().cudaDevices();
   return listed;
 }
@@ -29,10 +33,10 @@ export function deviceIndex(device: number | string | undefined = usableGpu()?.i
   return found?.index ?? invalid('device', `must be one of ${known}`, device);
 }
 
-let found: NativeCudaDevice | null | undefined;
+let found: Gpu | null | undefined;
 
 /** The GPU that is used unless another is named; undefined where there is none, or no compiler for its kernels. */
-export function usableGpu(): NativeCudaDevice | undefined {
+export function usableGpu(): Gpu | undefined {
   if (found === undefined) {
     try {
       found = gpus().find(canBeUsed) ?? null;
@@ -44,7 +48,7 @@ export function usableGpu(): NativeCudaDevice | undefined {
 }
 
 /** Tensor cores with 16-byte asynchronous copies (Ampere and later), and a compiler that knows the architecture. */
-function canBeUsed({ capability }: NativeCudaDevice): boolean {
+function canBeUsed({ capability }: Gpu): boolean {
   if (Number(capability) < 8) return false;
   try {
     native().cudaCompile('cuda/self-test.cu', ['mdlab::selfTest'], `sm_${capability.replace('.', '')}`);

@@ -1,6 +1,7 @@
 /** Every public name of mdlab, and nothing else. */
 
 export * from './analysis/index.js';
+export { type Gpu, gpus } from './cuda.js';
 export { type Appearance, appearance, beads, type Element, element, elements } from './elements.js';
 export { MdlabError } from './errors.js';
 export * from './io/index.js';
