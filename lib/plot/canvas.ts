@@ -90,7 +90,7 @@ export class PixelContext {
 }
 
 /** RGBA pixels as a PNG file (ISO/IEC 15948: signature, IHDR, IDAT without filters, IEND). */
-export function encodePng(width: number, height: number, rgba: Uint8Array | Uint8ClampedArray): Buffer {
+function encodePng(width: number, height: number, rgba: Uint8Array | Uint8ClampedArray): Buffer {
   const rows = Buffer.alloc((4 * width + 1) * height);
   for (let y = 0; y < height; y++)
     rows.set(rgba.subarray(4 * width * y, 4 * width * (y + 1)), (4 * width + 1) * y + 1);

@@ -144,7 +144,7 @@ function byNumber(
 }
 
 /** Hues of equal lightness, a golden angle apart, for things that have no colour of their own. */
-export function categorical(index: number): string {
+function categorical(index: number): string {
   return hsl((index * 137.508) % 360, 0.55, 0.55);
 }
 

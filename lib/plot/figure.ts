@@ -29,7 +29,7 @@ const flat = new Set(
 );
 
 /** What a figure may be saved as. */
-export const figureFormats: readonly string[] = ['.png', '.svg', '.html', '.pdf'];
+const figureFormats: readonly string[] = ['.png', '.svg', '.html', '.pdf'];
 
 /** A figure made by `figure`. `data` and `layout` are plotly's. */
 export class Figure implements PlotlyFigure {

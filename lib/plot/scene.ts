@@ -6,13 +6,7 @@ import { type Coloring, coloringsOf, type ParticleValues } from './coloring.js';
 
 /** How particles are drawn; 'cartoon' follows the backbone of residues. */
 export type ViewStyle = 'ball-and-stick' | 'spacefill' | 'sticks' | 'points' | 'cartoon';
-export const viewStyles: readonly ViewStyle[] = [
-  'ball-and-stick',
-  'spacefill',
-  'sticks',
-  'points',
-  'cartoon',
-];
+const viewStyles: readonly ViewStyle[] = ['ball-and-stick', 'spacefill', 'sticks', 'points', 'cartoon'];
 
 export interface ViewOptions {
   /** Default: ball-and-stick where there are bonds, else spacefill; points above 20 000 particles. */

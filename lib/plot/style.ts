@@ -167,7 +167,7 @@ export const isLog = (given: string | AxisOptions | undefined): boolean =>
   typeof given === 'object' && given.log === true;
 
 /** One axis in plotly's words. */
-export function axisLayout(
+function axisLayout(
   given: string | AxisOptions | undefined,
   values: Iterable<number>,
 ): Record<string, unknown> {
@@ -242,7 +242,7 @@ type Tree = Record<string, unknown>;
 const isTree = (v: unknown): v is Tree => typeof v === 'object' && v !== null && !Array.isArray(v);
 
 /** `b` laid over `a`, objects merged, everything else replaced. */
-export function merged(a: Tree, b: Tree): Tree {
+function merged(a: Tree, b: Tree): Tree {
   const out: Tree = { ...a };
   for (const [key, value] of Object.entries(b)) {
     const old = out[key];

@@ -24,7 +24,7 @@ export function view(what: Structure | Trajectory, options: ViewOptions = {}): V
 /** More particles than this are a picture only: no browser turns them smoothly, and their data would be megabytes. */
 const liveMost = 50_000;
 
-export const viewFormats: readonly string[] = ['.png', '.svg', '.html'];
+const viewFormats: readonly string[] = ['.png', '.svg', '.html'];
 
 /** Made by `view`. */
 export class View {

@@ -32,7 +32,7 @@ export interface Outcome {
 }
 
 /** Longest a single file may take. */
-export const limitMs = 5000;
+const limitMs = 5000;
 
 /** File `index` of a campaign: the same bytes on every machine. */
 export function fileOf(campaign: Campaign, index: number): Uint8Array {
@@ -56,7 +56,7 @@ function heldMB(): number {
 }
 
 /** Runs a campaign in this thread; `progress[0]` counts files begun. */
-export function feed(campaign: Campaign, progress: Int32Array = new Int32Array(1)): Outcome {
+function feed(campaign: Campaign, progress: Int32Array = new Int32Array(1)): Outcome {
   const loader = loaders.find((l) => l.name === campaign.loader)!;
   const outcome: Outcome = {
     loader: loader.name,

@@ -34,7 +34,7 @@ export const cli: string = join(root, 'dist', 'kernel', 'cli.js');
 /** For an answer, s: the first cell of a kernel takes many on a machine that does other things too. */
 const patience = 60;
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const s = createServer().listen(0, '127.0.0.1', () => {
       const { port } = s.address() as { port: number };
