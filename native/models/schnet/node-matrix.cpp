@@ -34,7 +34,11 @@ void packNarrow(int out, int in, const Value& half, std::vector<std::uint16_t>& 
                                    16 * s + 4 * (lane % 4) + k / 4 * 2 + k % 2, lo));
 }
 
-// The same into that of node-wide.h's pieces. Rows g and g + 8 of 16 are channels 2g and 2g + 1.
+// Of 16 channels, in and out alike, a thread of node-wide.h has 2t, 2t + 1, 2t + 8, 2t + 9: let
+// these be four consecutive ones.
+int wideChannel(int k) { return k / 16 * 16 + k % 8 / 2 * 4 + k % 16 / 8 * 2 + k % 2; }
+
+// The same into that of node-wide.h's pieces.
 template <class Value>
 void packWide(int out, int in, const Value& half, std::vector<std::uint16_t>& words) {
   words.reserve(std::size_t(out) * in * 2);
@@ -43,8 +47,7 @@ void packWide(int out, int in, const Value& half, std::vector<std::uint16_t>& wo
       for (int eight = 0; eight < 4; ++eight)
         for (int row = 0; row < out; ++row)
           for (int k = 0; k < 8; ++k)
-            words.push_back(
-                half(row / 16 * 16 + row % 8 * 2 + row % 16 / 8, 32 * part + 8 * eight + k, lo));
+            words.push_back(half(wideChannel(row), wideChannel(32 * part + 8 * eight + k), lo));
 }
 
 }  // namespace

@@ -32,9 +32,9 @@ struct Division {
 template <int T>
 class Narrow {
  public:
-  static constexpr int size = T, threads = 256, blocks = T < 24 ? 1 : 2;
-  // Blocks past the tiles sum energies.
-  static constexpr bool summersApart = true;
+  static constexpr int size = T, tiles = 1, each = 256, threads = 256, blocks = T < 24 ? 1 : 2;
+  // Whether another kernel goes back from the top.
+  static constexpr bool apart = false;
   int thread, worker, first, end;
 
   // Memory holds two tiles of the widest layer.
@@ -45,16 +45,14 @@ class Narrow {
         end(min(first + rows, atoms)),
         read_(memory + T * widest / 4),
         write_(memory) {}
+  __device__ __forceinline__ int workers() const { return gridDim.x; }
 
   template <int N>
   __device__ __forceinline__ void begin(const Coming (&)[N], int) {}
   __device__ __forceinline__ void sync() { __syncthreads(); }
 
-  template <int Channels, class Bounds>
-  __device__ __forceinline__ void load(const float* rows, const Bounds& bounds) {
-    loadRows<Channels>(rows, *this, bounds);
-    pass();
-  }
+  template <int Channels, class Known, class Bounds>
+  __device__ __forceinline__ void load(const float* rows, const Known& known, const Bounds& bounds);
 
   // Puts down an atom's values from `channel` on, for a layer that reads `Channels`.
   template <int Channels, int N>
@@ -71,14 +69,31 @@ class Narrow {
     }
   }
 
-  template <int In, int Out, int P, class Fetch, class Finish>
+  template <int In, int Out, int P, class Beside, class Finish>
   __device__ __forceinline__ void layer(const NodeMatrix& matrix, const Scales<T>& scales,
-                                        const Fetch& fetch, const Finish& finish);
+                                        const Beside& beside, const Finish& finish);
 
-  // Which 16 channels the lanes of a warp have between them when finish() gets `channel`; `pair`:
-  // of its channels.
-  static __device__ __forceinline__ int sixteen(int channel, int pair) {
-    return channel / 32 * 2 + channel % 4 / 2 + pair;
+  // Terms of 16 channels are added by the lanes that have them, these sums by totals().
+  template <int Out>
+  static constexpr int parts = Out / 16;
+  template <int Out, int N>
+  __device__ __forceinline__ void collect(float (*sums)[T], int atom, int channel,
+                                          const float (&terms)[N]) {
+#pragma unroll
+    for (int pair = 0; pair < N / 2; ++pair) {
+      float sum = terms[2 * pair] + terms[2 * pair + 1];
+#pragma unroll
+      for (int step = 4; step < 32; step *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+      if (threadIdx.x % 32 < 4) sums[channel / 32 * 2 + channel % 4 / 2 + pair][atom] = sum;
+    }
+  }
+  template <int Out, class Use>
+  __device__ __forceinline__ void totals(float (*sums)[T], const Use& use) {
+    for (int atom = thread; first + atom < end; atom += each) {
+      float sum = 0;
+      for (int k = 0; k < parts<Out>; ++k) sum += sums[k][atom];
+      use(atom, sum);
+    }
   }
 
  private:
@@ -97,9 +112,45 @@ class Narrow {
 };
 
 template <int T>
-template <int In, int Out, int P, class Fetch, class Finish>
+template <int Channels, class Known, class Bounds>
+__device__ __forceinline__ void Narrow<T>::load(const float* rows, const Known& known,
+                                                const Bounds& bounds) {
+  constexpr int units = Channels / 4, perLane = (units + 31) / 32, mine = T / 8;
+  const int warp = thread / 32, lane = thread % 32;
+  float v[mine][perLane][4] = {};
+#pragma unroll
+  for (int k = 0; k < mine; ++k)
+#pragma unroll
+    for (int q = 0; q < perLane; ++q) {
+      const int i = first + warp + 8 * k, unit = lane + 32 * q;
+      if (unit < units && i < end)
+        read(rows + static_cast<long long>(i) * Channels + 4 * unit, v[k][q]);
+    }
+  const float number = lane < mine ? known(warp + 8 * lane) : 0.f;
+  float own = 0;
+#pragma unroll
+  for (int k = 0; k < mine; ++k) {
+    unsigned most = 0;
+#pragma unroll
+    for (int q = 0; q < perLane; ++q)
+#pragma unroll
+      for (int c = 0; c < 4; ++c) most = max(most, __float_as_uint(fabsf(v[k][q][c])));
+    most = __reduce_max_sync(0xffffffffu, most);
+    const float norm = __uint_as_float(most) * sqrtf(float(Channels));
+    if (lane == k) own = norm;
+    const float scale = rowScale(norm);
+#pragma unroll
+    for (int q = 0; q < perLane; ++q)
+      if (lane + 32 * q < units) put<Channels>(warp + 8 * k, 4 * (lane + 32 * q), v[k][q], scale);
+  }
+  if (lane < mine) bounds(warp + 8 * lane, own, number);
+  pass();
+}
+
+template <int T>
+template <int In, int Out, int P, class Beside, class Finish>
 __device__ __forceinline__ void Narrow<T>::layer(const NodeMatrix& matrix, const Scales<T>& scales,
-                                                 const Fetch& fetch, const Finish& finish) {
+                                                 const Beside& beside, const Finish& finish) {
   using D = Division<Out, T>;
   constexpr int steps = In / 16, depth = T < 24 ? 8 : 1;
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
@@ -116,8 +167,14 @@ __device__ __forceinline__ void Narrow<T>::layer(const NodeMatrix& matrix, const
     float u[early ? D::width : 1][2][2 * D::rows] = {};
     const auto fetchFor = [&](int w) {
 #pragma unroll
-      for (int odd = 0; odd < 2; ++odd)
-        fetch(8 * (column * D::width + w) + 2 * t + odd, channel, u[early ? w : 0][odd]);
+      for (int odd = 0; odd < 2; ++odd) {
+        const int atom = 8 * (column * D::width + w) + 2 * t + odd;
+        if constexpr (Beside::some)
+          if (first + atom < end) {
+            const long long row = beside.row ? beside.row[atom] : first + atom;
+            read(beside.base + row * Out + channel, u[early ? w : 0][odd]);
+          }
+      }
     };
 #pragma unroll
     for (int w = 0; early && w < D::width; ++w) fetchFor(w);

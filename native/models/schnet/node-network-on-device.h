@@ -45,7 +45,7 @@ class NodeNetworkOnDevice {
   // How atoms are cut into tiles; `size`: what the kernels are compiled for.
   struct Tiling {
     bool wide = false;
-    int size = 0, rows = 0, tiles = 0;
+    int size = 0, rows = 0, blocks = 0;
   };
   struct Block {
     Matrix lin1, lin2, lin, lin1Reverse, lin2Reverse, linReverse;
@@ -72,7 +72,7 @@ class NodeNetworkOnDevice {
   std::vector<cuda::DeviceBuffer<float>> y_, slope_, headSlope_;
   cuda::KernelModule module_;
   cuda::Kernel<NodeUpdateArguments> updateKernel_;
-  cuda::Kernel<NodeTopArguments> topKernel_;
+  cuda::Kernel<NodeTopArguments> topKernel_, topReverseKernel_;
   cuda::Kernel<NodeReverseArguments> reverseKernel_;
   cuda::Kernel<NodeEnergyArguments> energyKernel_;
   cuda::Kernel<NodeEmbedArguments> embedKernel_;

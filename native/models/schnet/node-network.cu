@@ -1,80 +1,95 @@
 #include "models/schnet/node-head.h"
 
 // The layers of SchNet that see one atom at a time, fused: a tile of atoms goes through three or
-// more layers, its features waiting in shared memory between them.
+// more layers, its features waiting on the chip between them.
 //
 // Floor of nodeUpdate for 17,216 atoms (64 replicas), H = F = 128: 2·17216·3·128² = 1.7 GFLOP,
 // three half products each: 5.2 µs by wgmma, 8.5 by mma.sync; m, x, slope, y in five passes of 8.8
 // MB: 9.2 µs from HBM, less where the L2 holds them. Measured on one H200, in a graph of nothing
-// else:
-//   replicas        1     16     64    128
-//   update        5.1   10.5   23.7   49.4 µs (narrow tiles: 12.5, 25.5, 57.4)
-//   top          10.2   20.1   43.3   91.5    (26.8, 57.4, 146.5)
-//   reverse       4.4   11.5   24.9   52.3    (11.6, 24.8, 56.8)
-// so 0.39 of the floor. Shared memory with the first-level cache is busy for 0.61 of the time, the
-// L2 for 0.45, DRAM for 0.24; a scheduler issues every fifth cycle. The products' own share is a
-// quarter: what holds the rest are operands read from shared memory and the phases of a layer,
-// which both tiles of a block enter together (inferred). One replica: reading 192 KB of weights
-// into each multiprocessor; asking for them a layer ahead, in registers, gained nothing.
+// else (all: the seven or eight kernels of an evaluation, one after the other):
+//   replicas        1      8     16     32     64
+//   update        4.8   10.6   11.0   13.9   19.1 µs (narrow tiles: 4.8, 10.0, 12.7, 16.0, 25.5)
+//   top           9.3   23.9   24.4   27.9   36.8    (9.3, 20.4, 26.4, 34.9, 57.4)
+//   reverse       4.3    8.8    8.9   12.2   17.2    (4.3, 8.9, 11.4, 14.6, 24.8)
+//   all          37.5   96.0   89.0  113.7  160.1
+// so 0.48 of the floor. 17,216 atoms are 269 tiles, five more than two for each multiprocessor:
+// those with three take 5 µs longer than those with two (32 replicas), and all wait for them. A
+// seventh of reverse's samples wait for a tile's first rows. 16 atoms to a warp by mma.sync for
+// what is over two tiles gave the same bits but took longer (20.8 µs for 18.0), and so did blocks
+// in pairs that share the copies of weights (24.3).
 namespace mdlab {
 namespace node {
 
-// Where x of an atom is; of one that is not there any row.
+// Notes where x of an atom is, of one that is not there any row; gives a bound of ‖x‖.
 template <class Arguments>
-__device__ __forceinline__ int rowOf(const Arguments& a, int i, bool there) {
-  return !there ? 0 : a.embedding ? a.types[i] : i;
+__device__ __forceinline__ float findFeatures(const Arguments& a, int& row, int i, bool there) {
+  row = !there ? 0 : a.embedding ? a.types[i] : i;
+  return !there ? 0.f : a.embedding ? a.embeddingNorm : a.bound[i];
 }
 
-// Scales of lin2 and lin from a bound of ‖m‖; gives one of ‖x‖ after the update.
+// Scales of lin2 and lin from bounds of ‖m‖ and ‖x‖; gives one of ‖x‖ after the update.
 template <int A, int H, int T, class Arguments>
 __device__ __forceinline__ float boundUpdate(const Arguments& a, Scales<T>* scales, int atom,
-                                             float norm, int i, bool there) {
+                                             float norm, float x) {
   scales[0].input(atom, norm, a.lin2);
   const float activated = activatedNorm<A>(a.lin2.norm * norm + a.lin2.biasNorm, H);
   scales[0].output(atom, activated);
   scales[1].input(atom, activated, a.lin);
-  const float x = !there ? 0.f : a.embedding ? a.embeddingNorm : a.bound[i];
   return x + a.lin.norm * activated + a.lin.biasNorm;
 }
 
-// From m in the tile: x + lin act(lin2 m + b2) + b, where x is in `rows` of the embedding or of
-// a.x; use(atom, channel, v) gets it before it goes
-// into the tile.
-template <int H, int F, int A, int P, class Tile, class Arguments, class Use>
-__device__ __forceinline__ void updateFeatures(Tile& tile, const Arguments& a,
-                                               const Scales<Tile::size>* scales,
-                                               const int (&rows)[Tile::size], const Use& use) {
-  const float* const features = a.embedding ? a.embedding : a.x;
-  tile.template layer<F, H, P>(a.lin2, scales[0], Nothing(),
-                               [&](int atom, int channel, auto& v, const auto&, float scale) {
-                                 const int i = tile.first + atom;
-                                 float slope[sizeof(v) / sizeof(float)];
-                                 activate<A>(v, slope);
-                                 if (a.slope && i < tile.end)
-                                   store(a.slope + static_cast<long long>(i) * H + channel, slope);
-                                 tile.template put<H>(atom, channel, v, scale);
-                               });
-  tile.template layer<H, H, P>(
-      a.lin, scales[1],
-      [&](int atom, int channel, auto& x) {
-        read(features + static_cast<long long>(rows[atom]) * H + channel, x);
-      },
-      [&](int atom, int channel, auto& v, const auto& x, float scale) {
-        add(v, x);
-        use(atom, channel, v);
-        tile.template put<H>(atom, channel, v, scale);
+// Scales of linᵀ and lin2ᵀ from a bound of ‖g‖, which is noted.
+template <int A, int T, class Arguments>
+__device__ __forceinline__ void boundReverse(const Arguments& a, Scales<T>* scales, int atom, int i,
+                                             int end, float g) {
+  if (i < end) a.bound[i] = g;
+  scales[0].input(atom, g, a.linReverse);
+  const float inner = a.linReverse.norm * g * slopeLimit<A>;
+  scales[0].output(atom, inner);
+  scales[1].input(atom, inner, a.lin2Reverse);
+}
+
+// An activated layer of what is in the tile; its slopes into those of (atoms, Out), where wanted.
+template <int In, int Out, int A, int P, class Tile>
+__device__ __forceinline__ void activatedLayer(Tile& tile, const NodeMatrix& matrix,
+                                               const Scales<Tile::size>& scales, float* slopes) {
+  tile.template layer<In, Out, P>(
+      matrix, scales, Nothing(), [&](int atom, int channel, auto& v, const auto&, float scale) {
+        const int i = tile.first + atom;
+        float slope[sizeof(v) / sizeof(float)];
+        activate<A>(v, slope);
+        if (slopes && i < tile.end)
+          store(slopes + static_cast<long long>(i) * Out + channel, slope);
+        tile.template put<Out>(atom, channel, v, scale);
       });
 }
 
-// Systems are summed by 256 threads each: strided partial sums, then a tree, always in one order.
-template <class Sync>
+// From act(lin2 m + b2) in the tile: x + lin of it + b, where x is in `rows` of the embedding or of
+// a.x; use(atom, channel, v) gets it before it goes into the tile.
+template <int H, int P, class Tile, class Arguments, class Use>
+__device__ __forceinline__ void addToFeatures(Tile& tile, const Arguments& a,
+                                              const Scales<Tile::size>& scales,
+                                              const int (&rows)[Tile::size], const Use& use) {
+  tile.template layer<H, H, P>(a.lin, scales,
+                               Rows{a.embedding ? a.embedding : a.x, a.embedding != nullptr, rows},
+                               [&](int atom, int channel, auto& v, const auto& x, float scale) {
+                                 add(v, x);
+                                 use(atom, channel, v);
+                                 tile.template put<H>(atom, channel, v, scale);
+                               });
+}
+
+// A system's energies are 256 partial sums, then a tree of them, always in one order.
+template <int Threads, class Sync>
 __device__ inline void sumEnergies(const NodeEnergyArguments& a, double (&part)[256], int thread,
                                    int worker, int workers, const Sync& sync) {
   if (!a.sum) return;
   for (int s = worker; s < a.systems; s += workers) {
-    double sum = 0;
-    for (int i = a.offsets[s] + thread; i < a.offsets[s + 1]; i += 256) sum += a.energy[i];
-    part[thread] = sum;
+    for (int p = thread; p < 256; p += Threads) {
+      double sum = 0;
+      for (int i = a.offsets[s] + p; i < a.offsets[s + 1]; i += 256) sum += a.energy[i];
+      part[p] = sum;
+    }
     for (int half = 128; half > 0; half /= 2) {
       sync();
       if (thread < half) part[thread] += part[thread + half];
@@ -90,23 +105,30 @@ __device__ inline void sumEnergies(const NodeEnergyArguments& a, double (&part)[
 template <int H, int F, int A, int P, class Tile>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeUpdate(NodeUpdateArguments a) {
   using namespace node;
-  __shared__ Scales<Tile::size> shared[Tile::threads / 256][3];
-  extern __shared__ uint4 memory[];
+  __shared__ Scales<Tile::size> shared[Tile::tiles][3];
+  extern __shared__ __align__(128) uint4 memory[];
   Tile tile(memory, largest<H, F>, a.rows, a.atoms);
-  __shared__ int allRows[Tile::threads / 256][Tile::size];
-  Scales<Tile::size>* scales = shared[threadIdx.x / 256];
-  auto& rows = allRows[threadIdx.x / 256];
+  __shared__ int allRows[Tile::tiles][Tile::size];
+  Scales<Tile::size>* scales = shared[threadIdx.x / Tile::each];
+  auto& rows = allRows[threadIdx.x / Tile::each];
   tile.begin({{a.lin2.words, F, H}, {a.lin.words, H, H}, {a.lin1.words, H, F}}, 3);
   awaitKernelBefore();
-  tile.template load<F>(a.m, [&](int atom, float norm) {
-    const int i = tile.first + atom;
-    const float next = boundUpdate<A, H>(a, scales, atom, norm, i, i < tile.end);
-    rows[atom] = rowOf(a, i, i < tile.end);
-    if (i < tile.end) a.bound[i] = next;
-    scales[1].output(atom, next);
-    scales[2].input(atom, next, a.lin1);
-  });
-  updateFeatures<H, F, A, P>(tile, a, scales, rows, [&](int atom, int channel, auto& v) {
+  if (tile.first >= tile.end) return;
+  tile.template load<F>(
+      a.m,
+      [&](int atom) {
+        const int i = tile.first + atom;
+        return findFeatures(a, rows[atom], i, i < tile.end);
+      },
+      [&](int atom, float norm, float x) {
+        const int i = tile.first + atom;
+        const float next = boundUpdate<A, H>(a, scales, atom, norm, x);
+        if (i < tile.end) a.bound[i] = next;
+        scales[1].output(atom, next);
+        scales[2].input(atom, next, a.lin1);
+      });
+  activatedLayer<F, H, A, P>(tile, a.lin2, scales[0], a.slope);
+  addToFeatures<H, P>(tile, a, scales[1], rows, [&](int atom, int channel, auto& v) {
     const int i = tile.first + atom;
     if (i < tile.end) store(a.x + static_cast<long long>(i) * H + channel, v);
   });
@@ -120,101 +142,139 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeUpdate(NodeUp
 
 __global__ void __launch_bounds__(256) nodeEnergy(NodeEnergyArguments a) {
   __shared__ double part[256];
-  node::sumEnergies(a, part, threadIdx.x, blockIdx.x, gridDim.x, [] { __syncthreads(); });
+  node::sumEnergies<256>(a, part, threadIdx.x, blockIdx.x, gridDim.x, [] { __syncthreads(); });
 }
 
 template <int H, int F, int A, int P, class Tile>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeReverse(NodeReverseArguments a) {
   using namespace node;
-  __shared__ Scales<Tile::size> shared[Tile::threads / 256][3];
-  __shared__ double parts[Tile::threads / 256][256];
-  extern __shared__ uint4 memory[];
+  __shared__ Scales<Tile::size> shared[Tile::tiles][3];
+  __shared__ double parts[Tile::tiles][256];
+  extern __shared__ __align__(128) uint4 memory[];
   Tile tile(memory, largest<H, F>, a.rows, a.atoms);
-  Scales<Tile::size>* scales = shared[threadIdx.x / 256];
-  double(&part)[256] = parts[threadIdx.x / 256];
-  const auto sync = [&] { tile.sync(); };
-  const int tiles = (a.atoms + a.rows - 1) / a.rows;
-  if (Tile::summersApart && tile.worker >= tiles) {
-    awaitKernelBefore();
-    return sumEnergies(a.energy, part, tile.thread, tile.worker - tiles, gridDim.x - tiles, sync);
-  }
+  Scales<Tile::size>* scales = shared[threadIdx.x / Tile::each];
   tile.begin({{a.lin1Reverse.words, F, H}, {a.linReverse.words, H, H}, {a.lin2Reverse.words, H, F}},
              3);
   awaitKernelBefore();
-  tile.template load<F>(a.gradY, [&](int atom, float norm) {
-    const int i = tile.first + atom;
-    const float g = (i < tile.end ? a.bound[i] : 0.f) + a.lin1Reverse.norm * norm;
-    if (i < tile.end) a.bound[i] = g;
-    scales[0].input(atom, norm, a.lin1Reverse);
-    scales[0].output(atom, g);
-    scales[1].input(atom, g, a.linReverse);
-    const float inner = a.linReverse.norm * g * slopeLimit<A>;
-    scales[1].output(atom, inner);
-    scales[2].input(atom, inner, a.lin2Reverse);
-  });
-  const auto row = [&](int atom, int channel) {
-    return a.g + static_cast<long long>(tile.first + atom) * H + channel;
-  };
-  tile.template layer<F, H, P>(
-      a.lin1Reverse, scales[0],
-      [&](int atom, int channel, auto& g) {
-        if (tile.first + atom < tile.end) read(row(atom, channel), g);
-      },
-      [&](int atom, int channel, auto& v, const auto& g, float scale) {
-        add(v, g);
-        if (tile.first + atom < tile.end) store(row(atom, channel), v);
-        tile.template put<H>(atom, channel, v, scale);
-      });
-  reverseUpdate<H, F, P>(tile, a, a.gradM, scales + 1);
-  if (!Tile::summersApart)
-    sumEnergies(a.energy, part, tile.thread, tile.worker, 2 * gridDim.x, sync);
+  if (tile.first < tile.end) {
+    tile.template load<F>(
+        a.gradY,
+        [&](int atom) {
+          const int i = tile.first + atom;
+          return i < tile.end ? a.bound[i] : 0.f;
+        },
+        [&](int atom, float norm, float before) {
+          const float g = before + a.lin1Reverse.norm * norm;
+          scales[0].input(atom, norm, a.lin1Reverse);
+          scales[0].output(atom, g);
+          boundReverse<A>(a, scales + 1, atom, tile.first + atom, tile.end, g);
+        });
+    tile.template layer<F, H, P>(a.lin1Reverse, scales[0], Rows{a.g, false, nullptr},
+                                 [&](int atom, int channel, auto& v, const auto& g, float scale) {
+                                   const int i = tile.first + atom;
+                                   add(v, g);
+                                   if (i < tile.end)
+                                     store(a.g + static_cast<long long>(i) * H + channel, v);
+                                   tile.template put<H>(atom, channel, v, scale);
+                                 });
+    reverseUpdate<H, F, P>(tile, a, a.gradM, scales + 1);
+  }
+  // Who had no atoms begins with the first systems.
+  sumEnergies<Tile::each>(a.energy, parts[threadIdx.x / Tile::each], tile.thread,
+                          tile.workers() - 1 - tile.worker, tile.workers(), [&] { tile.sync(); });
 }
 
 template <int H, int F, int A, int P, class Tile, int... Widths>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeTop(NodeTopArguments a) {
   using namespace node;
-  constexpr int count = sizeof...(Widths), back = 2 * count + 2, final = lastOf<H, Widths...>;
-  constexpr int halves = Tile::threads / 256, widths[] = {H, Widths...};
-  __shared__ Scales<Tile::size> shared[halves][back + 2];
-  __shared__ float parts[halves][final / 16][Tile::size];
-  extern __shared__ uint4 memory[];
+  using Top = Head<A, P, Tile, H, Widths...>;
+  constexpr int widths[] = {H, Widths...}, count = Top::count, forward = 2 + count,
+                back = Tile::apart ? 0 : forward;
+  __shared__ Scales<Tile::size> shared[Tile::tiles][forward + back];
+  __shared__ float parts[Tile::tiles][Tile::template parts<Top::final>][Tile::size];
+  extern __shared__ __align__(128) uint4 memory[];
   Tile tile(memory, largest<H, F, Widths...>, a.rows, a.atoms);
-  __shared__ int allRows[halves][Tile::size];
-  Scales<Tile::size>* scales = shared[threadIdx.x / 256];
-  auto& rows = allRows[threadIdx.x / 256];
-  Coming list[back + 2] = {{a.lin2.words, F, H}, {a.lin.words, H, H}};
-  for (int k = 0; k < count; ++k) {
-    list[2 + k] = {a.head[k].words, widths[k], widths[k + 1]};
-    list[1 + 2 * count - k] = {a.headReverse[k].words, widths[k + 1], widths[k]};
-  }
-  list[back] = {a.linReverse.words, H, H};
-  list[back + 1] = {a.lin2Reverse.words, H, F};
-  tile.begin(list, a.gradient ? back + 2 : 2 + count);
+  __shared__ int allRows[Tile::tiles][Tile::size];
+  Scales<Tile::size>* scales = shared[threadIdx.x / Tile::each];
+  Scales<Tile::size>* last = scales + forward + back - 2;
+  auto& rows = allRows[threadIdx.x / Tile::each];
+  Coming list[forward] = {{a.lin2.words, F, H}, {a.lin.words, H, H}};
+  for (int k = 0; k < count; ++k) list[2 + k] = {a.head[k].words, widths[k], widths[k + 1]};
+  tile.begin(list, forward);
   awaitKernelBefore();
-  const Head<A, P, Tile, count, final> head{a, tile, scales + 1, parts[threadIdx.x / 256]};
-  tile.template load<F>(a.m, [&](int atom, float norm) {
-    const int i = tile.first + atom;
-    const float g = head.template chain<Widths...>(
-        atom, boundUpdate<A, H>(a, scales, atom, norm, i, i < tile.end));
-    rows[atom] = rowOf(a, i, i < tile.end);
-    if (i < tile.end) a.bound[i] = g;
-    scales[back].input(atom, g, a.linReverse);
-    const float inner = a.linReverse.norm * g * slopeLimit<A>;
-    scales[back].output(atom, inner);
-    scales[back + 1].input(atom, inner, a.lin2Reverse);
-  });
-  updateFeatures<H, F, A, P>(tile, a, scales, rows, [&](int atom, int channel, auto& v) {
-    if constexpr (count == 0) {
-      float ones[sizeof(v) / sizeof(float)];
-      for (float& o : ones) o = 1;
-      head.output(atom, channel, v, ones);
-      const int i = tile.first + atom;
-      if (a.gradient && i < tile.end) store(a.x + static_cast<long long>(i) * H + channel, v);
+  if (tile.first >= tile.end) return;
+  const Top head{a, tile, scales + 1, scales + forward, parts[threadIdx.x / Tile::each]};
+  tile.template load<F>(
+      a.m,
+      [&](int atom) {
+        const int i = tile.first + atom;
+        return findFeatures(a, rows[atom], i, i < tile.end);
+      },
+      [&](int atom, float norm, float x) {
+        head.chain(atom, boundUpdate<A, H>(a, scales, atom, norm, x));
+        if constexpr (!Tile::apart) {
+          const float end = a.lastNorm * (count > 0 ? slopeLimit<A> : 1.f);
+          head.scales[count].output(atom, end);
+          boundReverse<A>(a, last, atom, tile.first + atom, tile.end, head.chainBack(atom, end));
+        }
+      });
+  if constexpr (Tile::apart && count > 1 && F == H && Top::widths[1] == H) {
+    // One stretch of code for lin2 and the head's first layer, for the instruction cache.
+#pragma unroll 1
+    for (int k = 0; k < 2; ++k) {
+      if (k == 1) addToFeatures<H, P>(tile, a, scales[1], rows, [](int, int, auto&) {});
+      const NodeMatrix matrix = k == 0 ? a.lin2 : a.head[0];
+      float* const slopes = !a.gradient ? nullptr : k == 0 ? a.slope : a.headSlope[0];
+      activatedLayer<H, H, A, P>(tile, matrix, scales[2 * k], slopes);
     }
-  });
-  head.template run<0, H, Widths...>();
-  head.writeEnergies();
-  if (a.gradient) reverseUpdate<H, F, P>(tile, a, a.m, scales + back);
+    head.template forward<1>();
+  } else {
+    activatedLayer<F, H, A, P>(tile, a.lin2, scales[0], a.gradient ? a.slope : nullptr);
+    addToFeatures<H, P>(tile, a, scales[1], rows, [&](int atom, int channel, auto& v) {
+      if constexpr (count == 0) {
+        float ones[sizeof(v) / sizeof(float)];
+        for (float& o : ones) o = 1;
+        head.output(atom, channel, v, ones);
+        const int i = tile.first + atom;
+        if (a.gradient && i < tile.end) store(a.x + static_cast<long long>(i) * H + channel, v);
+      }
+    });
+    head.template forward<0>();
+  }
+  if constexpr (!Tile::apart) {
+    if (!a.gradient) return;
+    head.template back<count - 1>();
+    reverseUpdate<H, F, P>(tile, a, a.m, last);
+  }
+}
+
+// What nodeTop leaves where Tile::apart: back through the head and the last block's update.
+template <int H, int F, int A, int P, class Tile, int... Widths>
+__global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeTopReverse(NodeTopArguments a) {
+  using namespace node;
+  using Top = Head<A, P, Tile, H, Widths...>;
+  constexpr int widths[] = {H, Widths...}, count = Top::count;
+  __shared__ Scales<Tile::size> shared[Tile::tiles][count + 2];
+  extern __shared__ __align__(128) uint4 memory[];
+  Tile tile(memory, largest<H, F, Widths...>, a.rows, a.atoms);
+  Scales<Tile::size>* scales = shared[threadIdx.x / Tile::each];
+  Coming list[count + 2];
+  for (int k = 0; k < count; ++k)
+    list[count - 1 - k] = {a.headReverse[k].words, widths[k + 1], widths[k]};
+  list[count] = {a.linReverse.words, H, H};
+  list[count + 1] = {a.lin2Reverse.words, H, F};
+  tile.begin(list, count + 2);
+  awaitKernelBefore();
+  if (tile.first >= tile.end) return;
+  const Top head{a, tile, nullptr, scales, nullptr};
+  tile.template load<Top::final>(
+      count > 0 ? a.headSlope[count > 0 ? count - 1 : 0] : a.x, [](int) { return 0.f; },
+      [&](int atom, float norm, float) {
+        boundReverse<A>(a, scales + count, atom, tile.first + atom, tile.end,
+                        head.chainBack(atom, norm));
+      });
+  head.template back<count - 1>();
+  reverseUpdate<H, F, P>(tile, a, a.m, scales + count);
 }
 
 template <int F>

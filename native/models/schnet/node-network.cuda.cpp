@@ -11,13 +11,8 @@ namespace {
 
 constexpr int threads = 256;
 constexpr int narrowSizes[] = {8, 16, 32, 48, 64, 72};
-constexpr int wideSizes[] = {24, 40, 72};
 // Up to so many atoms a multiprocessor small tiles take less time (measured on one H200).
 constexpr int narrowUpTo = 16;
-
-int wideBytesOf(int size) {
-  return size == 24 ? wideBytes<24> : size == 40 ? wideBytes<40> : wideBytes<72>;
-}
 
 // Names of the kernels for one model and tile, in the order in which they are fetched.
 std::vector<std::string> kernelNames(int H, int F, Activation activation, bool half,
@@ -30,8 +25,11 @@ std::vector<std::string> kernelNames(int H, int F, Activation activation, bool h
   const auto name = [](const char* kernel, const std::string& arguments) {
     return std::string("mdlab::").append(kernel).append(arguments).append(">");
   };
-  return {name("nodeUpdate", shape), name("nodeTop", shape + head), name("nodeReverse", shape),
-          "mdlab::nodeEnergy", name("nodeEmbed<", std::to_string(F))};
+  std::vector<std::string> names{name("nodeUpdate", shape), name("nodeTop", shape + head),
+                                 name("nodeReverse", shape), "mdlab::nodeEnergy",
+                                 name("nodeEmbed<", std::to_string(F))};
+  if (tile == "Wide") names.push_back(name("nodeTopReverse", shape + head));
+  return names;
 }
 const char* const source = "models/schnet/node-network.cu";
 const cuda::ListedKernels listed[] = {
@@ -39,8 +37,8 @@ const cuda::ListedKernels listed[] = {
     {source, kernelNames(128, 128, Activation::tanh, false, "Narrow<72>", {128, 64})},
     {source, kernelNames(160, 96, Activation::shiftedSoftplus, false, "Narrow<32>", {})},
     {source, kernelNames(64, 32, Activation::silu, true, "Narrow<48>", {32})},
-    {source, kernelNames(128, 128, Activation::tanh, false, "Wide<72>", {128, 64})},
-    {source, kernelNames(64, 128, Activation::shiftedSoftplus, false, "Wide<24>", {})}};
+    {source, kernelNames(128, 128, Activation::tanh, false, "Wide", {128, 64})},
+    {source, kernelNames(64, 128, Activation::shiftedSoftplus, false, "Wide", {})}};
 
 // Rows of (rows,from) padded to (rows,to).
 std::vector<float> paddedRows(const std::vector<double>& values, int from, int to) {
@@ -127,14 +125,13 @@ void NodeNetworkOnDevice::upload(cuda::Stream& stream) {
   rows_.upload(stream, paddedRows(rows, lin1.out, F_));
 }
 
-// Two tiles to a multiprocessor at a time, all of one size.
+// As many blocks as multiprocessors, or that many times as they must go round; the tiles are spread
+// over them.
 NodeNetworkOnDevice::Tiling NodeNetworkOnDevice::wideTiling(std::int64_t atoms) const {
-  const std::int64_t slots = 2 * device_.info().multiprocessors, most = std::ranges::max(wideSizes);
-  const std::int64_t rounds = (atoms + most * slots - 1) / (most * slots);
-  Tiling t{true, 0, static_cast<int>((atoms + rounds * slots - 1) / (rounds * slots)), 0};
-  t.tiles = static_cast<int>((atoms + t.rows - 1) / t.rows);
-  t.size = *std::ranges::find_if(wideSizes, [&](int size) { return size >= t.rows; });
-  return t;
+  const std::int64_t tiles = (atoms + wideAtoms - 1) / wideAtoms,
+                     slots = device_.info().multiprocessors,
+                     rounds = (tiles + wideTiles * slots - 1) / (wideTiles * slots);
+  return {true, wideAtoms, wideAtoms, static_cast<int>(std::min(tiles, rounds * slots))};
 }
 
 // Few atoms: small tiles, so that many multiprocessors share them. Many: the size that leaves the
@@ -159,7 +156,7 @@ NodeNetworkOnDevice::Tiling NodeNetworkOnDevice::narrowTiling(std::int64_t atoms
 }
 
 void NodeNetworkOnDevice::compile(const Tiling& tiling) {
-  const std::string tile = (tiling.wide ? "Wide<" : "Narrow<") + std::to_string(tiling.size) + ">";
+  const std::string tile = tiling.wide ? "Wide" : "Narrow<" + std::to_string(tiling.size) + ">";
   const auto names = kernelNames(H_, F_, config_.activation, half_, tile, config_.head);
   module_ = cuda::KernelModule(device_, source, names);
   updateKernel_ = module_.kernel<NodeUpdateArguments>(names[0]);
@@ -167,6 +164,8 @@ void NodeNetworkOnDevice::compile(const Tiling& tiling) {
   reverseKernel_ = module_.kernel<NodeReverseArguments>(names[2]);
   energyKernel_ = module_.kernel<NodeEnergyArguments>(names[3]);
   embedKernel_ = module_.kernel<NodeEmbedArguments>(names[4]);
+  topReverseKernel_ = {};
+  if (tiling.wide) topReverseKernel_ = module_.kernel<NodeTopArguments>(names[5]);
 }
 
 void NodeNetworkOnDevice::prepare(cuda::Stream& stream, const DeviceBatch& batch, bool gradient) {
@@ -187,8 +186,8 @@ void NodeNetworkOnDevice::prepare(cuda::Stream& stream, const DeviceBatch& batch
   if (gradient) {
     gradY_.reset(stream, atoms * F_);
     for (auto& s : slope_) s.reset(stream, atoms * H_);
-    // The last hidden layer's slopes are used where they are made.
-    for (std::size_t k = 0; k + 1 < headSlope_.size(); ++k)
+    // In one kernel the last hidden layer's are used where they are made.
+    for (std::size_t k = 0; k + (tiling.wide ? 0 : 1) < headSlope_.size(); ++k)
       headSlope_[k].reset(stream, atoms * featureStride(config_.head[k]));
   }
   cuda::launch(stream, embedKernel_,
@@ -205,12 +204,8 @@ NodeMatrix NodeNetworkOnDevice::view(const Matrix& matrix) const {
 cuda::Geometry NodeNetworkOnDevice::geometry(int extraBlocks, int widest) const {
   const bool overlap = device_.info().major >= 9;
   if (tiling_.wide)
-    return {{static_cast<unsigned>(tiling_.tiles + 1) / 2},
-            {2 * threads},
-            static_cast<std::size_t>(wideBytesOf(tiling_.size)),
-            1,
-            overlap};
-  return {{static_cast<unsigned>(tiling_.tiles + extraBlocks)},
+    return {{static_cast<unsigned>(tiling_.blocks)}, {wideThreads}, wideBytes, 1, overlap};
+  return {{static_cast<unsigned>(tiling_.blocks + extraBlocks)},
           {threads},
           std::size_t(2) * tiling_.size * widest * sizeof(float),
           1,
@@ -253,6 +248,7 @@ void NodeNetworkOnDevice::top(cuda::Stream& stream, const DeviceBatch& batch) {
   a.lastNorm = lastNorm_;
   a.energy = atomEnergy_.data();
   cuda::launch(stream, topKernel_, geometry(0, widest_), a);
+  if (tiling_.wide && gradient_) cuda::launch(stream, topReverseKernel_, geometry(0, widest_), a);
 }
 
 NodeEnergyArguments NodeNetworkOnDevice::energyArguments(const DeviceBatch& batch,
@@ -278,8 +274,7 @@ void NodeNetworkOnDevice::energies(cuda::Stream& stream, const DeviceBatch& batc
 
 double NodeNetworkOnDevice::bytes(double atoms) const {
   double perAtom = H_ + 2.0 * F_ + 2 + config_.blocks * (H_ + F_);
-  for (std::size_t k = 0; k + 1 < config_.head.size(); ++k)
-    perAtom += featureStride(config_.head[k]);
+  for (const int width : config_.head) perAtom += featureStride(width);
   return atoms * perAtom * sizeof(float);
 }
 

@@ -16,15 +16,11 @@ struct NodeMatrix {
 
 constexpr int maxHeadLayers = 6;  // hidden layers of the output network
 
-// Shared memory of a block of node-wide.h: two layers' weights, two tiles of T atoms, of which each
-// 8 channels begin `wideAlong` bytes after those before (128 for 8 atoms; 16 keep writers apart).
-constexpr int wideSlot = 128 * 128 * 4;
-template <int T>
-constexpr int wideAlong = T * 16 + 16;
-template <int T>
-constexpr int wideTileBytes = 2 * 16 * wideAlong<T>;
-template <int T>
-constexpr int wideBytes = 2 * wideSlot + 2 * wideTileBytes<T>;
+// A block of node-wide.h: its tiles; in its shared memory parts of layers' weights, 32 summed
+// channels each, and the tiles' rows.
+constexpr int wideAtoms = 64, wideTiles = 3, wideThreads = 128 * wideTiles;
+constexpr int wideParts = 7, widePart = 128 * 128, wideRows = wideAtoms * 128 * 4;
+constexpr int wideBytes = wideParts * widePart + wideTiles * wideRows;
 
 // x += lin act(lin2 m + b2) + b; y = lin1 x of the next block.
 struct NodeUpdateArguments {
@@ -53,8 +49,9 @@ struct NodeTopArguments {
   float* slope;  // (atoms,H)
   NodeMatrix lin2, lin, linReverse, lin2Reverse;
   NodeMatrix head[maxHeadLayers], headReverse[maxHeadLayers];
-  float* headSlope[maxHeadLayers];  // (atoms, width)
-  const float* last;                // (width): weights of the output layer, which has no bias
+  // (atoms, width) act' of all but the last; of that, where nodeTopReverse follows, dE/d(its sums).
+  float* headSlope[maxHeadLayers];
+  const float* last;  // (width): weights of the output layer, which has no bias
   float lastNorm;
   float* energy;  // (atoms) model units
 };

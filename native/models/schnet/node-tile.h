@@ -4,15 +4,18 @@
 // halves, hi + lo (22 bits), and a product is hi·hi + (lo·hi + hi·lo) (Ootomo and Yokota, Int. J.
 // High Perform. Comput. Appl. 36, 475 (2022)).
 //
-// A tile is what the threads that share it work on: atoms first..end, whose features wait in shared
-// memory between layers.
+// A tile is what the threads that share it work on: atoms first..end, whose features wait on the
+// chip between layers. Tile number `worker` of workers(); past the atoms' end there are none.
 //   begin(list)       what layers are to come, in order; before anything else
-//   load(...)         rows of device memory into the tile
-//   layer<In, Out, P> out = weights · in + bias. Of 2 or 4 consecutive channels of an atom
-//   fetch(atom,
-//                     channel, u) reads what finish(atom, channel, v, u, scale) needs beside the
-//                     values v, long before: nothing may be read from device memory where results
-//                     are written. finish put()s what the next layer reads, times scale
+//   load(rows, known, bounds)
+//                     rows of device memory into the tile. known(atom), a number, is asked for
+//                     while they are on the way, bounds(atom, norm, number) then: once for each
+//                     atom, norm no less than the row's
+//   layer<In, Out, P>(matrix, scales, beside, finish)
+//                     out = weights · in + bias. For 2 or 4 consecutive channels of an atom
+//                     finish(atom, channel, v, u, scale) gets them, and the same ones of `beside`.
+//                     It put()s what the next layer reads, times scale, and may collect() terms
+//   totals(use)       use(atom, sum) of what the layer before collected
 //   sync()            meets the other threads of the tile
 #include "cuda/mma.h"
 #include "cuda/overlap.h"
@@ -113,46 +116,18 @@ struct Scales {
   __device__ __forceinline__ void output(int atom, float norm) { halves[atom] = rowScale(norm); }
 };
 
-// For a finish() that needs nothing more.
-struct Nothing {
-  template <int N>
-  __device__ __forceinline__ void operator()(int, int, float (&)[N]) const {}
+// Rows that a layer's results are joined with: row i of (atoms, Out) for atom i or, `scattered`,
+// row row[k] for the tile's atom k.
+struct Rows {
+  static constexpr bool some = true;
+  const float* base;
+  bool scattered;
+  const int* row;
 };
-
-// Reads rows of (atoms,Channels) into a tile, zeros past its end. bounds(atom, norm) is called once
-// per atom of the tile; norm is no less than the row's.
-template <int Channels, class Tile, class Bounds>
-__device__ __forceinline__ void loadRows(const float* rows, Tile& tile, const Bounds& bounds) {
-  constexpr int units = Channels / 4, perLane = (units + 31) / 32, mine = Tile::size / 8;
-  const int warp = tile.thread / 32, lane = tile.thread % 32;
-  float v[mine][perLane][4] = {};
-#pragma unroll
-  for (int k = 0; k < mine; ++k)
-#pragma unroll
-    for (int q = 0; q < perLane; ++q) {
-      const int i = tile.first + warp + 8 * k, unit = lane + 32 * q;
-      if (unit < units && i < tile.end)
-        read(rows + static_cast<long long>(i) * Channels + 4 * unit, v[k][q]);
-    }
-  float own = 0;
-#pragma unroll
-  for (int k = 0; k < mine; ++k) {
-    unsigned most = 0;
-#pragma unroll
-    for (int q = 0; q < perLane; ++q)
-#pragma unroll
-      for (int c = 0; c < 4; ++c) most = max(most, __float_as_uint(fabsf(v[k][q][c])));
-    most = __reduce_max_sync(0xffffffffu, most);
-    const float norm = __uint_as_float(most) * sqrtf(float(Channels));
-    if (lane == k) own = norm;
-    const float scale = rowScale(norm);
-#pragma unroll
-    for (int q = 0; q < perLane; ++q)
-      if (lane + 32 * q < units)
-        tile.template put<Channels>(warp + 8 * k, 4 * (lane + 32 * q), v[k][q], scale);
-  }
-  if (lane < mine) bounds(warp + 8 * lane, own);
-}
+// None.
+struct Nothing {
+  static constexpr bool some = false;
+};
 
 }  // namespace node
 }  // namespace mdlab
