@@ -16,43 +16,25 @@ __device__ inline T warpSum(T value) {
   return value;
 }
 
-// Eight sums over all lanes at once: lane gets the total of value[lane >> 2]. 9 shuffles in place
-// of 40: each step halves what a lane holds while it doubles what it has summed.
-__device__ inline float warpSums(float (&value)[8]) {
-  const int lane = laneOf();
-  bool upper = lane & 16;
+// N sums over all lanes at once (N a power of two): lane gets the total of value[lane · N / 32]. 9
+// shuffles in place of 40 for N = 8: each step halves what a lane holds while it doubles what it
+// has summed.
+template <int N>
+__device__ inline float warpSums(float (&value)[N]) {
+  int step = 16;
 #pragma unroll
-  for (int k = 0; k < 4; ++k) {
-    const float mine = upper ? value[k + 4] : value[k], give = upper ? value[k] : value[k + 4];
-    value[k] = mine + __shfl_xor_sync(wholeWarp, give, 16);
+  for (int held = N / 2; held; held /= 2, step /= 2) {
+    const bool upper = laneOf() & step;
+#pragma unroll
+    for (int k = 0; k < held; ++k) {
+      const float mine = upper ? value[k + held] : value[k],
+                  give = upper ? value[k] : value[k + held];
+      value[k] = mine + __shfl_xor_sync(wholeWarp, give, step);
+    }
   }
-  upper = lane & 8;
+  float sum = value[0];
 #pragma unroll
-  for (int k = 0; k < 2; ++k) {
-    const float mine = upper ? value[k + 2] : value[k], give = upper ? value[k] : value[k + 2];
-    value[k] = mine + __shfl_xor_sync(wholeWarp, give, 8);
-  }
-  upper = lane & 4;
-  const float mine = upper ? value[1] : value[0], give = upper ? value[0] : value[1];
-  float sum = mine + __shfl_xor_sync(wholeWarp, give, 4);
-  sum += __shfl_xor_sync(wholeWarp, sum, 2);
-  return sum + __shfl_xor_sync(wholeWarp, sum, 1);
-}
-
-// Four sums over all lanes at once: lane gets the total of value[lane >> 3].
-__device__ inline float warpSums(float (&value)[4]) {
-  const int lane = laneOf();
-  bool upper = lane & 16;
-#pragma unroll
-  for (int k = 0; k < 2; ++k) {
-    const float mine = upper ? value[k + 2] : value[k], give = upper ? value[k] : value[k + 2];
-    value[k] = mine + __shfl_xor_sync(wholeWarp, give, 16);
-  }
-  upper = lane & 8;
-  const float mine = upper ? value[1] : value[0], give = upper ? value[0] : value[1];
-  float sum = mine + __shfl_xor_sync(wholeWarp, give, 8);
-#pragma unroll
-  for (int o = 4; o; o >>= 1) sum += __shfl_xor_sync(wholeWarp, sum, o);
+  for (; step; step /= 2) sum += __shfl_xor_sync(wholeWarp, sum, step);
   return sum;
 }
 
