@@ -19,10 +19,11 @@ __device__ inline void waitForKernelBefore() {
 #endif
 }
 
-// Both, for kernels with nothing to do meanwhile.
+// Both. In this order whatever is older than the kernel before is done when a kernel starts; its
+// blocks find room no earlier than this one's run.
 __device__ inline void awaitKernelBefore() {
-  letNextKernelStart();
   waitForKernelBefore();
+  letNextKernelStart();
 }
 
 }  // namespace mdlab

@@ -50,11 +50,12 @@ struct Atom {
 #pragma unroll
     for (int k = 0; k < 3; ++k) x.v[k] = fma(time, v.v[k], x.v[k]);
   }
+  __device__ FourNormals noise(long long step) const {
+    return normals(philoxAt(a.seed, Stream::thermostat, static_cast<unsigned long long>(step),
+                            replica, static_cast<unsigned>(atom - begin)));
+  }
   // O: friction and noise.
-  __device__ void thermalize(Triple& v, long long step) const {
-    const FourNormals xi =
-        normals(philoxAt(a.seed, Stream::thermostat, static_cast<unsigned long long>(step), replica,
-                         static_cast<unsigned>(atom - begin)));
+  __device__ void thermalize(Triple& v, const FourNormals& xi) const {
     const double noise = a.spread * sqrt(a.kT[system]) * sqrt(weight);
 #pragma unroll
     for (int k = 0; k < 3; ++k) v.v[k] = fma(a.epsilon, v.v[k], noise * xi[k]);
@@ -103,8 +104,8 @@ __device__ inline bool goesOn(const MotionStatus& status, const int* overflow, l
   return failed >= 2 * step + (finish ? 1 : 2);
 }
 
-// Counts the block out; the last one moves the counter on, when all have read it.
-__device__ inline void countOut(MotionStatus& status, long long step) {
+// Counts the block that has read the counter; the last one moves it on.
+__device__ inline void countOn(MotionStatus& status, long long step) {
   __syncthreads();
   if (threadIdx.x != 0) return;
   __threadfence();
@@ -122,10 +123,15 @@ __global__ void __launch_bounds__(motionThreads) moveAtoms(MotionArguments a) {
   // Threads beyond the last atom follow it, and store nothing.
   const int last = a.batch.atoms - 1, own = i < last ? i : last;
   const Atom atom(a, own, a.batch.systemOf[own]);
+  // Noise is drawn while the kernel before runs, for the step that is most likely the one.
+  const long long guess = *static_cast<const volatile long long*>(&a.status->step);
+  FourNormals xi{};
+  if (Start && Langevin) xi = atom.noise(guess + 1);
   awaitKernelBefore();
-  const long long step = a.status->step;
+  const long long step = *static_cast<const volatile long long*>(&a.status->step);
   if (a.overflow && i == 0) a.status->overflow = *a.overflow;
   if (!goesOn(*a.status, a.overflow, step, Finish)) return;
+  if (Start) countOn(*a.status, step + 1);
   if (i <= last) {
     const Triple f = load(a.forces, i);
     Triple v = load(a.velocities, i);
@@ -138,8 +144,9 @@ __global__ void __launch_bounds__(motionThreads) moveAtoms(MotionArguments a) {
       Triple x = from;
       atom.kick(v, f);
       if (Langevin) {
+        if (step != guess) xi = atom.noise(step + 1);
         atom.drift(x, v, 0.5 * a.timestep);
-        atom.thermalize(v, step + 1);
+        atom.thermalize(v, xi);
       }
       atom.drift(x, v, Langevin ? 0.5 * a.timestep : a.timestep);
       atom.arrive(from, x, step + 1);
@@ -147,7 +154,6 @@ __global__ void __launch_bounds__(motionThreads) moveAtoms(MotionArguments a) {
     }
     store(a.velocities, i, v);
   }
-  if (Start) countOut(*a.status, step + 1);
 }
 
 namespace {
@@ -200,7 +206,7 @@ __device__ inline void startSystem(const MotionArguments& a, int s, int begin, i
     atom.kick(v, load(a.forces, i));
     if (Langevin) {
       atom.drift(x, v, 0.5 * a.timestep);
-      atom.thermalize(v, step);
+      atom.thermalize(v, atom.noise(step));
     }
     store(a.velocities, i, v);
     store(a.forces, i, x);
@@ -227,8 +233,8 @@ __global__ void __launch_bounds__(motionThreadsOfSystem) moveSystems(MotionArgum
   const int s = blockIdx.x, begin = a.batch.offsets[s], end = a.batch.offsets[s + 1];
   if (Finish) finishSystem(a, s, begin, end, step);
   if (Start) {
+    countOn(*a.status, step + 1);
     startSystem<Langevin>(a, s, begin, end, step + 1);
-    countOut(*a.status, step + 1);
   }
 }
 

@@ -82,6 +82,25 @@ onCuda('the published shape: a protein-sized globule and sixteen replicas, open 
   }
 });
 
+onCuda('a table takes all pairs of small systems, and a list of others', () => {
+  const config = smallConfigs['gaussian tanh']!;
+  const reference = randomSchnet(config, { backend: 'reference', seed: 4 });
+  const lonely = atoms(0, 0, 0, 1e3, 0, 0, 2e3, 0, 0);
+  for (const systems of [
+    [globule(512, 12, 5), lonely],
+    [globule(513, 12, 5), lonely, globule(30, 4, 6)],
+    [globule(17, 4, 7), lonely, globule(300, 9, 8), globule(300, 9, 9)],
+  ]) {
+    const want = evaluate(reference, systems);
+    const got = evaluate(reference.with(table), systems);
+    const label = systems.map((s) => s.count).join(' + ');
+    const error = relativeError(got.forces, want.forces);
+    assert.ok(error < 1e-5, `${label}: ${error}`);
+    assert.equal(evaluate(reference.with(table), systems).forces, got.forces, label);
+    assert.is(got.edges > 0, systems[0]!.count > 512, label);
+  }
+});
+
 onCuda('forces and virial are the derivatives of the energy that the GPU gives', () => {
   // Float32 energies: steps wide enough that their rounding does not show.
   const energyOf = (model: Potential, s: Structure): number =>

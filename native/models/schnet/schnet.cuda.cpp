@@ -69,16 +69,19 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
       if (l < last) time("node", [&] { node_->update(stream, batch, l); });
     }
     time("head", [&] { node_->top(stream, batch); });
-    stream.join();
+    if (!gradient || last == 0) stream.join();
     if (gradient) {
-      double* energy = out.energy;
       for (int l = last; l >= 0; --l) {
         // Nothing below the first block depends on positions.
         float* gradY = l > 0 ? node_->gradY() : nullptr;
         time("message reverse",
              [&] { interaction_->reverse(stream, l, node_->y(l), node_->m(), gradY); });
-        if (l > 0) time("node reverse", [&] { node_->reverse(stream, batch, l, energy); });
-        if (l > 0) energy = nullptr;
+        if (l == 0) break;
+        // Where other terms' results are waited for the kernel starts late: one that has nothing
+        // to do before.
+        if (l == 1) stream.join();
+        time("node reverse",
+             [&] { node_->reverse(stream, batch, l, l == 1 ? out.energy : nullptr); });
       }
       time("forces", [&] { interaction_->finish(stream, out); });
     }

@@ -2,13 +2,13 @@
 #include "cuda/warp.h"
 #include "models/schnet/packed-filter.h"
 #include "models/schnet/spline-filter.h"
-#include "models/schnet/table.cuda.h"
+#include "models/schnet/table-stretch.h"
 
-// The table pipeline over a neighbour list of directed pairs: any size, box and image. A block
-// keeps its slice of the channels of one filter table in shared memory; a warp owns an atom's row
-// (or a fixed part of it), a lane owns N channels, and sums run in the order of the list in
-// registers, so two runs give the same bits. What a pair's weights are is worked out by one lane
-// for all; the table is copied while the kernel before drains.
+// The table pipeline over rows of directed pairs: any size, box and image. A block keeps its slice
+// of the channels of one filter table in shared memory; a warp takes a stretch of the rows
+// (table-stretch.h), a lane owns N channels, and sums run in the order of the rows in registers, so
+// two runs give the same bits. What a pair's weights are is worked out by one lane for all. The
+// table is copied and the rows are shared out while the kernel before drains.
 //
 // What bounds it, per directed pair and 64 channels, in cycles of a multiprocessor: the load unit
 // moves 128 bytes a cycle, 4 coefficients of 256 bytes (16-bit tables: 512 bytes in all), y_j (and
@@ -18,51 +18,8 @@
 // Measured on one H200, 64 systems of 269 atoms: 17 and 23 cycles; 16 bits 15 and 23. That is four
 // fifths of the bound with float32, three fifths with 16 bits; the rest is probably waiting for
 // features from the L2 cache (inferred, not profiled).
-// One system: 9.2 and 16.5 microseconds a kernel.
 namespace mdlab {
 namespace {
-
-// A row's own slots: the k-th chunk of 8 goes to part k mod parts.
-struct Row {
-  int i;
-  long long slot;
-  int chunks, part;
-};
-
-__device__ Row rowOf(const TableRows& rows, int i, int part) {
-  if (i >= rows.atoms) return {0, 0, 0, 0};
-  return {i, firstSlot(rows, i), (rows.count[i] + 7) / 8, part};
-}
-
-// The pairs of a warp's part of a row, eight at a time: each lane of eight reads one, ahead of the
-// eight before it.
-struct EightByEight {
-  const TableRows& rows;
-  const Row& row;
-  int parts;
-  unsigned place;
-  int atom;
-  __device__ EightByEight(const TableRows& all, const Row& of, int together)
-      : rows(all), row(of), parts(together), place(0), atom(0) {
-    read(row.part);
-  }
-  // Lays chunk k out for the warp.
-  template <bool WithSlopes, class Filter>
-  __device__ void put(const Filter& filter, int k) {
-    __syncwarp();
-    if (laneOf() < 8) filter.template put<WithSlopes>(laneOf(), place, atom);
-    read(k + parts);
-    __syncwarp();
-  }
-
- private:
-  __device__ void read(int k) {
-    if (k >= row.chunks) return;
-    const long long slot = row.slot + 8 * k + laneOf() % 8;
-    place = rows.place[slot];
-    atom = rows.atom[slot];
-  }
-};
 
 // Features of an atom, at the lane's channels: one instruction of address.
 struct Features {
@@ -78,50 +35,100 @@ struct Features {
   }
 };
 
-// Adds up the parts of a row in order and writes it. `area`: the warp's own, `stride` floats from
-// one warp to the next. Called by all threads of the block.
-template <int N>
-__device__ void writeRow(float* area, int stride, const Channels<N>& sum, int parts, bool there,
-                         float* to) {
-  if (parts == 1) {
-    if (there) store(to, sum);
-    return;
+// What both kernels begin with and share: the slice's table and the block's part of the pairs.
+template <class Filter, int areaBytes>
+struct TableBlock {
+  static constexpr int N = Filter::channels, areaFloats = areaBytes / sizeof(float);
+  const TableRows& rows;
+  const TableSlices& slices;
+  int slice, channel;
+  float *table, *areas;
+  TableStart* start;  // of the block's warps
+
+  __device__ TableBlock(const TableRows& allRows, const TableSlices& all, float4* memory)
+      : rows(allRows),
+        slices(all),
+        slice(blockIdx.x % all.slices),
+        channel(slice * 32 * N + laneOf() * N),
+        table(reinterpret_cast<float*>(memory)) {
+    const int tableFloats = all.rows * 32 * N * Filter::words;
+    areas = table + tableFloats;
+    start = reinterpret_cast<TableStart*>(areas + blockDim.x / 32 * areaFloats);
+    startTable(table, all.table + static_cast<long long>(slice) * tableFloats, tableFloats);
   }
-  float* mine = area + laneOf() * N;
-  __syncwarp();
-  store(mine, sum);
-  __syncthreads();
-  if (there && warpOf() % parts == 0) {
-    Channels<N> total = sum;
-    for (int p = 1; p < parts; ++p) {
-      const Channels<N> other = load<N>(mine + p * stride);
-#pragma unroll
-      for (int c = 0; c < N; ++c) total.c[c] += other.c[c];
+  __device__ float* area() const { return areas + warpOf() * areaFloats; }
+
+  // `old`: rows may be read before the kernel before is done. Kernels start the next one when they
+  // have waited, so that whatever is older than the one before is done.
+  __device__ Stretch begin(bool old) const {
+    if (!old) waitForKernelBefore();
+    const int group = blockIdx.x / slices.slices, groups = gridDim.x / slices.slices;
+    const int inEight = min(tableRowsInEight, static_cast<int>(blockDim.x) / (8 * 32));
+    if (rows.atoms <= inEight * groups)
+      cutRowsInEight(rows, group, groups, start);
+    else
+      cutRows(rows, group, groups, start, reinterpret_cast<int*>(start + 33));
+    __syncthreads();
+    const Stretch stretch(rows, start + warpOf());
+    awaitTable();
+    if (old) waitForKernelBefore();
+    letNextKernelStart();
+    __syncthreads();
+    return stretch;
+  }
+
+  // Completes the rows that warps share. `open`: the warp's sum of the row that goes on beyond its
+  // stretch, else zero; of a row that began before the stretch and ended in it, it has written its
+  // own sum.
+  __device__ void finish(const Channels<N>& open, unsigned* passed, float* to) const {
+    const SharedRows<N> shared{areas, areaFloats, start, passed, slices.slices};
+    const int warp = warpOf(), warps = blockDim.x / 32;
+    __syncwarp();
+    store(area() + laneOf() * N, open);
+    const TableStart own = start[warp];
+    const bool ends = own.chunk > 0 && start[warp + 1].row > own.row;
+    Channels<N> sum{};
+    if (ends) sum = load<N>(at(own.row, to));
+    __syncthreads();
+    if (ends) {
+      shared.add(sum, shared.before(warp));
+      store(at(own.row, to), sum);
     }
-    store(to, total);
+    if (warp == warps - 1 && start[warps].chunk > 0) shared.send(shared.before(warps));
   }
-  __syncthreads();
-}
+  __device__ float* at(int row, float* to) const {
+    return to + static_cast<long long>(row) * slices.features + channel;
+  }
+};
 
 }  // namespace
 
-// A warp per row: the list's pairs that are within the cutoff, in the list's order.
-__global__ void __launch_bounds__(128) tableBegin(TableBegin a) {
-  const int i = blockIdx.x * 4 + warpOf(), lane = laneOf();
+// The list's pairs that are within the cutoff, in the list's order: a warp per row, or a block
+// where rows are few.
+__global__ void __launch_bounds__(32 * tableRowWarps) tableBegin(TableBegin a) {
+  __shared__ int found[2][tableRowWarps];
+  const int lane = laneOf(), warp = a.warps > 1 ? warpOf() : 0;
+  const int i = a.warps > 1 ? blockIdx.x : blockIdx.x * (blockDim.x / 32) + warpOf();
   if (i >= a.batch.atoms) return;
+  const int system = a.batch.systemOf[i];
+  int begin = a.batch.offsets[system], end = a.batch.offsets[system + 1];
+  awaitKernelBefore();
+  if (a.list.rowStart) {
+    begin = a.list.rowStart[i];
+    end = a.list.rowStart[i + 1];
+  }
   const double* x = a.batch.positions;
   const double xi = x[3 * i], yi = x[3 * i + 1], zi = x[3 * i + 2];
-  const double* box = a.list.shift ? a.batch.boxes[a.batch.systemOf[i]].vectors : nullptr;
-  const int begin = a.list.rowStart[i], end = a.list.rowStart[i + 1];
+  const double* box = a.list.shift ? a.batch.boxes[system].vectors : nullptr;
   const long long slot = firstSlot(a.rows, i);
-  int count = 0;
-  for (int e0 = begin; e0 < end; e0 += 32) {
-    const int e = e0 + lane;
+  int count = 0, turn = 0;
+  for (int e0 = begin; e0 < end; e0 += 32 * a.warps, turn ^= 1) {
+    const int e = e0 + 32 * warp + lane;
     unsigned place = splineNowhere;
     int j = i;
     TableDirection unit{};
-    if (e < end) {
-      j = a.list.column[e];
+    if (e < end) j = a.list.column ? a.list.column[e] : e;
+    if (e < end && (j != i || a.list.column)) {
       double dx = x[3 * j] - xi, dy = x[3 * j + 1] - yi, dz = x[3 * j + 2] - zi;
       if (box) {
         const DeviceShift s = a.list.shift[e];
@@ -134,17 +141,32 @@ __global__ void __launch_bounds__(128) tableBegin(TableBegin a) {
       unit = {static_cast<float>(dx / r), static_cast<float>(dy / r), static_cast<float>(dz / r),
               static_cast<float>(r)};
     }
-    const bool inside = place != splineNowhere;
-    const unsigned which = __ballot_sync(wholeWarp, inside);
+    // Pairs that the row owns come first; counts of these and, times 2^16, of others.
+    const bool inside = place != splineNowhere, own = !a.rows.owned || ownerOf(i, j) == i;
+    const unsigned which[2] = {__ballot_sync(wholeWarp, inside && own),
+                               __ballot_sync(wholeWarp, inside && !own)};
+    int before = 0, all = __popc(which[0]) | __popc(which[1]) << 16;
+    if (a.warps > 1) {
+      if (lane == 0) found[turn][warp] = all;
+      __syncthreads();
+      const int others = lane < a.warps ? found[turn][lane] : 0;
+      before = __reduce_add_sync(wholeWarp, lane < warp ? others : 0);
+      all = __reduce_add_sync(wholeWarp, others);
+    }
     if (inside) {
-      const long long k = slot + count + __popc(which & ((1u << lane) - 1));
+      const int earlier = own ? before & 0xffff : (all & 0xffff) + (before >> 16);
+      const long long k = slot + count + earlier + __popc(which[!own] & ((1u << lane) - 1));
       a.rows.place[k] = place;
       a.rows.atom[k] = j;
       a.rows.unit[k] = unit;
     }
-    count += __popc(which);
+    count += (all & 0xffff) + (all >> 16);
+    // All pairs are looked at in one turn.
+    if (a.rows.owned && threadIdx.x % (32 * a.warps) == 0) a.rows.owned[i] = all & 0xffff;
   }
-  const int rest = (8 - count % 8) % 8;
+  if (warp > 0) return;
+  // Every row has a chunk, were it an empty one.
+  const int rest = count == 0 ? 8 : (8 - count % 8) % 8;
   if (lane < rest) {
     a.rows.place[slot + count + lane] = a.empty;
     a.rows.atom[slot + count + lane] = i;
@@ -157,26 +179,14 @@ template <class Filter>
 __global__ void __launch_bounds__(1024) tableForward(TableMessage a) {
   constexpr int N = Filter::channels;
   extern __shared__ float4 sharedMemory[];
-  float* table = reinterpret_cast<float*>(sharedMemory);
-  const int slice = blockIdx.x % a.slices.slices;
-  const int tableFloats = a.slices.rows * 32 * N * Filter::words;
-  letNextKernelStart();
-  copyTable(table, a.slices.table + static_cast<long long>(slice) * tableFloats, tableFloats);
-  waitForKernelBefore();
-  __syncthreads();
-  const int channel = slice * 32 * N + laneOf() * N, perBlock = blockDim.x / 32 / a.parts;
-  constexpr int areaFloats = tableForwardArea / sizeof(float);
-  float* area = table + tableFloats + warpOf() * areaFloats;
-  const Filter filter(table, area, a.slices, channel);
-  const Features from(a.from, a.slices, channel);
-  const int step = gridDim.x / a.slices.slices * perBlock;
-  for (int i0 = blockIdx.x / a.slices.slices * perBlock; i0 < a.rows.atoms; i0 += step) {
-    const int i = i0 + warpOf() / a.parts;
-    const Row row = rowOf(a.rows, i, warpOf() % a.parts);
-    Channels<N> sum{};
-    EightByEight pairs(a.rows, row, a.parts);
-    for (int k = row.part; k < row.chunks; k += a.parts) {
-      pairs.put<false>(filter, k);
+  using Block = TableBlock<Filter, tableForwardArea>;
+  const Block block(a.rows, a.slices, sharedMemory);
+  Stretch stretch = block.begin(a.old);
+  const Filter filter(block.table, block.area(), a.slices, block.channel);
+  const Features from(a.from, a.slices, block.channel);
+  Channels<N> sum{};
+  while (!stretch.done()) {
+    const bool ended = stretch.template walkRow<false>(filter, [&](unsigned, int) {
       typename Filter::Pair pair[8];
       Channels<N> y[8];
 #pragma unroll
@@ -190,41 +200,52 @@ __global__ void __launch_bounds__(1024) tableForward(TableMessage a) {
 #pragma unroll
         for (int c = 0; c < N; ++c) sum.c[c] = fmaf(w.c[c], y[n].c[c], sum.c[c]);
       }
-    }
-    writeRow(area, areaFloats, sum, a.parts, i < a.rows.atoms,
-             a.to + static_cast<long long>(i) * a.slices.features + channel);
+    });
+    if (!ended) break;
+    store(block.at(stretch.row() - 1, a.to), sum);
+    sum = {};
   }
+  block.finish(sum, a.passed, a.to);
 }
 
-template <class Filter, bool WithY>
+// Owned: rows.owned tells which pairs' slopes are wanted.
+template <class Filter, bool WithY, bool Owned>
 __global__ void __launch_bounds__(768) tableReverse(TableReverse a) {
   // Pairs whose features are loaded at once: as many as registers allow.
   constexpr int N = Filter::channels, ahead = WithY && N * Filter::words > 2 ? 1 : 4;
   extern __shared__ float4 sharedMemory[];
-  float* table = reinterpret_cast<float*>(sharedMemory);
-  const int slice = blockIdx.x % a.slices.slices;
-  const int tableFloats = a.slices.rows * 32 * N * Filter::words;
-  letNextKernelStart();
-  copyTable(table, a.slices.table + static_cast<long long>(slice) * tableFloats, tableFloats);
-  waitForKernelBefore();
-  __syncthreads();
-  float* slopes = a.slope + slice * a.slotCount;
-  const int channel = slice * 32 * N + laneOf() * N, perBlock = blockDim.x / 32 / a.parts;
-  constexpr int areaFloats = tableReverseArea / sizeof(float);
-  float* area = table + tableFloats + warpOf() * areaFloats;
-  const Filter filter(table, area, a.slices, channel);
-  const Features y(a.y, a.slices, channel), g(a.g, a.slices, channel);
-  const int step = gridDim.x / a.slices.slices * perBlock;
-  for (int i0 = blockIdx.x / a.slices.slices * perBlock; i0 < a.rows.atoms; i0 += step) {
-    const int i = i0 + warpOf() / a.parts;
-    const Row row = rowOf(a.rows, i, warpOf() % a.parts);
-    const Channels<N> yi = y.of<N>(row.i), gi = g.of<N>(row.i);
-    Channels<N> sum{};
-    EightByEight pairs(a.rows, row, a.parts);
-    for (int k = row.part; k < row.chunks; k += a.parts) {
-      pairs.put<true>(filter, k);
-      float* to = slopes + row.slot + 8 * k + laneOf() / 4;
-      const float before = a.add && laneOf() % 4 == 0 ? *to : 0.0f;
+  using Block = TableBlock<Filter, tableReverseArea>;
+  const Block block(a.rows, a.slices, sharedMemory);
+  Stretch stretch = block.begin(a.old);
+  float* slopes = a.slope + block.slice * a.slotCount + (Owned ? 0 : laneOf() / 4);
+  const Filter filter(block.table, block.area(), a.slices, block.channel);
+  const Features y(a.y, a.slices, block.channel), g(a.g, a.slices, block.channel);
+  Channels<N> sum{};
+  while (!stretch.done()) {
+    const int owned = Owned ? a.rows.owned[stretch.row()] : 0x7fffffff;
+    const Channels<N> yi = y.of<N>(stretch.row()), gi = g.of<N>(stretch.row());
+    const bool ended = stretch.template walkRow<true>(filter, [&](unsigned slot, int k) {
+      if (WithY && Owned && 8 * k >= owned) {
+#pragma unroll
+        for (int half = 0; half < 8; half += 4) {
+          Channels<N> gj[4];
+#pragma unroll
+          for (int n = 0; n < 4; ++n) gj[n] = g.of<N>(filter.pair(half + n).atom);
+          __syncwarp();
+#pragma unroll
+          for (int n = 0; n < 4; ++n) {
+            const Channels<N> w = filter.value(half + n, filter.pair(half + n));
+#pragma unroll
+            for (int c = 0; c < N; ++c) sum.c[c] = fmaf(w.c[c], gj[n].c[c], sum.c[c]);
+          }
+        }
+        return;
+      }
+      const int mine = laneOf() / 4;
+      float* to =
+          slopes + (Owned ? ownedSlot(a.rows, stretch.row(), filter.pair(mine).atom) : slot);
+      const bool writes = laneOf() % 4 == 0 && (!Owned || 8 * k + mine < owned);
+      const float before = a.add && writes ? *to : 0.0f;
       float part[8];
       Channels<N> yj[ahead], gj[ahead];
 #pragma unroll
@@ -253,53 +274,84 @@ __global__ void __launch_bounds__(768) tableReverse(TableReverse a) {
         }
       }
       const float total = warpSums(part);
-      if (laneOf() % 4 == 0) *to = before + total;
-    }
-    if constexpr (WithY)
-      writeRow(area, areaFloats, sum, a.parts, i < a.rows.atoms,
-               a.to + static_cast<long long>(i) * a.slices.features + channel);
+      if (writes) *to = before + total;
+    });
+    if (!ended) break;
+    if constexpr (WithY) store(block.at(stretch.row() - 1, a.to), sum);
+    sum = {};
   }
+  if constexpr (WithY) block.finish(sum, a.passed, a.to);
 }
 
-// A warp per row: dE/dr of its pairs along their directions, in double.
-__global__ void __launch_bounds__(128) tableFinish(TableFinish a) {
-  const int i = blockIdx.x * 4 + warpOf(), lane = laneOf();
-  if (i >= a.rows.atoms) return;
-  const long long slot = firstSlot(a.rows, i);
-  const int count = a.rows.count[i];
-  double f[3] = {}, w[6] = {};
-  for (int k = lane; k < count; k += 32) {
-    const TableDirection u = a.rows.unit[slot + k];
+// dE/dr of a row's pairs along their directions, in double: a warp per row, or a block where rows
+// are few.
+__global__ void __launch_bounds__(32 * tableRowWarps) tableFinish(TableFinish a) {
+  __shared__ double parts[9][tableRowWarps];
+  const int lane = laneOf(), warp = a.warps > 1 ? warpOf() : 0;
+  const int i = a.warps > 1 ? blockIdx.x : blockIdx.x * (blockDim.x / 32) + warpOf();
+  // Rows are older than the kernel before.
+  const bool real = i < a.rows.atoms;
+  const long long slot = real ? firstSlot(a.rows, i) : 0;
+  const int count = real ? a.rows.count[i] : 0;
+  int k = 32 * warp + lane;
+  TableDirection u{};
+  double factor = 0;
+  long long at = 0;
+  const auto readPair = [&] {
+    if (k >= count) return;
+    u = a.rows.unit[slot + k];
+    factor = a.slopeUnit * splineDensity(a.grid, u.r);
+    at = a.rows.owned ? ownedSlot(a.rows, i, a.rows.atom[slot + k]) : slot + k;
+  };
+  readPair();
+  awaitKernelBefore();
+  if (!real) return;
+  double f[9] = {};  // force, then virial
+  while (k < count) {
     float slope = 0;
-    for (int s = 0; s < a.slices; ++s) slope += a.slope[s * a.slotCount + slot + k];
-    const double force = a.slopeUnit * splineDensity(a.grid, u.r) * slope;
+    for (int s = 0; s < a.slices; ++s) slope += a.slope[s * a.slotCount + at];
+    const double force = factor * slope;
     const double x = force * u.x, y = force * u.y, z = force * u.z, half = -0.5 * u.r;
     f[0] += x;
     f[1] += y;
     f[2] += z;
-    w[0] += half * x * u.x;
-    w[1] += half * y * u.y;
-    w[2] += half * z * u.z;
-    w[3] += half * x * u.y;
-    w[4] += half * x * u.z;
-    w[5] += half * y * u.z;
+    f[3] += half * x * u.x;
+    f[4] += half * y * u.y;
+    f[5] += half * z * u.z;
+    f[6] += half * x * u.y;
+    f[7] += half * x * u.z;
+    f[8] += half * y * u.z;
+    k += 32 * a.warps;
+    readPair();
   }
+  const int from = a.forces ? 0 : 3, to = a.rowVirial ? 9 : 3;
+#pragma unroll
+  for (int d = 0; d < 9; ++d) {
+    if (d < from || d >= to) continue;
+    f[d] = warpSum(f[d]);
+    if (lane == 0 && a.warps > 1) parts[d][warp] = f[d];
+  }
+  if (a.warps > 1) {
+    __syncthreads();
+    if (warp > 0) return;
+#pragma unroll
+    for (int d = 0; d < 9; ++d) {
+      f[d] = 0;
+      for (int w = 0; w < a.warps && d >= from && d < to; ++w) f[d] += parts[d][w];
+    }
+  }
+  if (lane > 0) return;
   if (a.forces)
-    for (int d = 0; d < 3; ++d) {
-      const double sum = warpSum(f[d]);
-      if (lane == 0) a.forces[3ll * i + d] += sum;
-    }
+    for (int d = 0; d < 3; ++d) a.forces[3ll * i + d] += f[d];
   if (a.rowVirial)
-    for (int d = 0; d < 6; ++d) {
-      const double sum = warpSum(w[d]);
-      if (lane == 0) a.rowVirial[6ll * i + d] = sum;
-    }
+    for (int d = 0; d < 6; ++d) a.rowVirial[6ll * i + d] = f[3 + d];
 }
 
 // A block per system adds the rows' shares, always in the same order.
 __global__ void __launch_bounds__(256) tableVirial(TableVirial a) {
   __shared__ double part[8][6];
   const int s = blockIdx.x;
+  awaitKernelBefore();
   double w[6] = {};
   for (int i = a.batch.offsets[s] + threadIdx.x; i < a.batch.offsets[s + 1]; i += 256)
     for (int d = 0; d < 6; ++d) w[d] += a.rowVirial[6ll * i + d];

@@ -197,9 +197,9 @@ std::unique_ptr<InteractionOnDevice> makeTournament(FilterTables& tables) {
 }
 
 // Blocks of few warps, few blocks, or systems of very different sizes waste more than evaluating
-// pairs in both directions costs. A tournament of 1 to 64 systems of 269 atoms takes the same time
-// on one H200, 1.7 ms of messages; 32 systems took 2.5 either way, so that 22 take 1.7 over a list
-// (by proportion), which is 5 warps a multiprocessor.
+// pairs in both directions costs. Steps of 269 atoms on one H200: a tournament of 32 systems takes
+// 1.69 ms, of 64 1.86; rows of all pairs 1.17 for 24 systems, 1.52 for 32, 1.94 for 40. They meet
+// at 35, which is 9 warps a multiprocessor.
 bool tournamentTakes(const FilterTables& tables, const DeviceBatch& batch) {
   if (!batch.open || batch.systems == 0) return false;
   // The kernels count features with 32 bits.
@@ -208,7 +208,7 @@ bool tournamentTakes(const FilterTables& tables, const DeviceBatch& batch) {
   if (plan.shape.perLane == 0 || plan.teams * plan.together < 12) return false;
   const std::int64_t warps =
       std::int64_t{batch.systems} * tables.slices(plan.shape.perLane) * plan.teams;
-  return warps >= 5 * tables.device().info().multiprocessors &&
+  return warps >= 9 * tables.device().info().multiprocessors &&
          batch.atoms >= 0.6 * batch.systems * batch.largest;
 }
 
