@@ -66,7 +66,8 @@ __global__ void __launch_bounds__(256) flashGeometry(FlashGeometry a) {
 
 // Where the slope of entry `at` of row i is: in the row of the pair that owns it, past the entries
 // it does not own. Both parts of a row are sorted by column; those of one column, images of one
-// atom, stand in the opposite order in the other row.
+// atom, stand in the opposite order in the other row. A list cut at its room may lack that entry:
+// then the row's own stands in, and what comes of it is dropped with the list.
 __device__ int entryWithSlope(const FlashForces& a, int i, int at) {
   const int j = a.neighbor[at], row = a.list.rowStart[i];
   if (at - row >= a.others[i]) return at;
@@ -79,11 +80,12 @@ __device__ int entryWithSlope(const FlashForces& a, int i, int at) {
     else
       high = middle;
   }
-  if (!a.list.shift) return low;
+  if (!a.list.shift) return low < end ? low : at;
   int images = 0, place = 0;
   while (low + images < end && a.neighbor[low + images] == i) ++images;
   while (at - place > row && a.neighbor[at - place - 1] == j) ++place;
-  return low + images - 1 - place;
+  const int entry = low + images - 1 - place;
+  return entry >= low ? entry : at;
 }
 
 // An edge's displacement (Å) and slope/r on the way to the lane that adds it.
