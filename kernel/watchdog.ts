@@ -1,7 +1,7 @@
 /**
  * A thread beside the user's code that can act while that code keeps the main thread busy. It reads the interrupt pipe and stops
  * a cell in stages: the flag that loops and awaits look at, together with the addon's own cancel flag, at once; a SIGINT for
- * JavaScript that looks at no flag a little later, and for programs that it waits for, as a terminal's Ctrl-C has it. It ends the process when the parent is gone.
+ * JavaScript that looks at no flag a little later. It ends the process when the parent is gone.
  *
  * Out of reach is a loop of a package that begins after an await: no script stands around it that SIGINT could break. V8 can end it
  * from here (the inspector's Runtime.terminateExecution), but drops every other continuation that waits for its turn with it, and
@@ -35,7 +35,7 @@ function interrupt(run: number): void {
   parentPort!.postMessage(run);
   setTimeout(() => {
     const still = Atomics.load(shared, slot.running) === run && Atomics.load(shared, slot.breakable) === 1;
-    if (still) killGroup('SIGINT');
+    if (still) process.kill(process.pid, 'SIGINT');
   }, patience);
 }
 
@@ -50,13 +50,10 @@ pipe.on('data', (chunk) => {
 });
 pipe.on('error', () => {});
 // The parent is gone: no code of a notebook may outlive it, however busy it is, nor what it started.
-pipe.on('close', () => killGroup('SIGKILL'));
-
-/** This process and those it started, which the parent made a group of. */
-function killGroup(signal: 'SIGINT' | 'SIGKILL'): void {
+pipe.on('close', () => {
   try {
-    process.kill(-process.pid, signal);
+    process.kill(-process.pid, 'SIGKILL');
   } catch {
-    process.kill(process.pid, signal);
+    process.kill(process.pid, 'SIGKILL');
   }
-}
+});

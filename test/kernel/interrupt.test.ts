@@ -16,7 +16,7 @@ test.before(async () => {
   writeFileSync(join(library, 'package.json'), '{"name":"spinner","type":"module","exports":"./index.js"}');
   writeFileSync(join(library, 'index.js'), 'export function spin() { for (;;); }\n');
   await c.execute(`const kept = 7; import { spin } from 'spinner'; import { spinHere } from './local';
-    const addon = require(${JSON.stringify(addonPath())}); const crypto = require('node:crypto'); const wait = require('node:child_process').execFileSync;
+    const addon = require(${JSON.stringify(addonPath())}); const crypto = require('node:crypto');
     const pause = (ms: number) => new Promise((r) => setTimeout(r, ms));
     async function* silent() { try { await new Promise(() => {}); yield 1 } finally { console.log('closed') } }
     function pairs(n: number) { return addon.neighborList({ offsets: Int32Array.of(0, n), positions: Float64Array.from({ length: 3 * n }, Math.random), types: new Int32Array(n), boxes: new Float64Array(9), periodic: new Uint8Array(3) }, 1e-4, 0, null, null, true) }`);
@@ -53,7 +53,6 @@ const rows: [name: string, code: string, limit: number][] = [
   ['for await over a silent source', 'for await (const x of silent()) x', 500],
   ['a loop in a local module', 'spinHere()', 500],
   ['a loop in a package, by SIGINT', 'spin()', 1000],
-  ['a program that is waited for', "wait('sleep', ['30'])", 1000],
   [
     'endless recursion of promises',
     'const again = async (): Promise<void> => { await null; return again() }; await again()',
