@@ -1,7 +1,7 @@
 /** The connection file: where a front end expects the kernel to listen. */
 import { getHashes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { MdlabError, malformed, systemReason } from '../lib/errors.js';
+import { malformed } from '../lib/errors.js';
+import { readText } from '../lib/io/text.js';
 
 export interface Connection {
   transport: 'tcp' | 'ipc';
@@ -25,15 +25,7 @@ const address = {
 
 /** @throws ENOTFOUND, EFORMAT naming file and field */
 export function readConnection(file: string): Connection {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (e) {
-    throw new MdlabError(
-      'ENOTFOUND',
-      `connection file ${file}: cannot be read: ${systemReason(e)}; Jupyter writes it when it starts a kernel`,
-    );
-  }
+  const text = readText(file, `connection file ${file}`, 'Jupyter writes it when it starts a kernel');
   let c: Partial<Connection>;
   try {
     c = JSON.parse(text) as Partial<Connection>;

@@ -1,7 +1,8 @@
 /** Notebook files: nbformat 4 read in any minor version, written as 4.5. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { MdlabError, malformed, systemReason } from '../lib/errors.js';
+import { renameSync, writeFileSync } from 'node:fs';
+import { MdlabError, malformed } from '../lib/errors.js';
+import { readText } from '../lib/io/text.js';
 import { StreamLimit } from './stream-limit.js';
 import { WidgetStates } from './widget-state.js';
 import type { CellError, MimeBundle, Output } from './wire.js';
@@ -31,13 +32,7 @@ export type CellOutput =
 
 /** @throws ENOTFOUND, EFORMAT */
 export function readNotebook(file: string): Notebook {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (e) {
-    throw new MdlabError('ENOTFOUND', `${file}: cannot be read: ${systemReason(e)}`);
-  }
-  return parseNotebook(text, file);
+  return parseNotebook(readText(file), file);
 }
 
 /** @param name what errors call the text */

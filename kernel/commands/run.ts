@@ -1,8 +1,9 @@
 /** `mdlab run`: a notebook from the command line. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { invalid, MdlabError, malformed, systemReason } from '../../lib/errors.js';
+import { invalid, MdlabError, malformed } from '../../lib/errors.js';
+import { readText } from '../../lib/io/text.js';
 import { logInterval, rewrite } from '../../lib/progress.js';
 import { painted } from '../ansi.js';
 import { type Notebook, writeAtomically } from '../notebook.js';
@@ -114,14 +115,12 @@ export async function parameters(files: string[], given: string[]): Promise<Para
 /** YAML, which JSON is part of. */
 async function parametersFile(file: string): Promise<ParameterValues> {
   const { parse } = await import('yaml');
+  const text = readText(file);
   let values: unknown;
   try {
-    values = parse(readFileSync(file, 'utf8'));
+    values = parse(text);
   } catch (e) {
-    const { code, message } = e as NodeJS.ErrnoException;
-    if (/^E[A-Z]+$/.test(code ?? ''))
-      throw new MdlabError('ENOTFOUND', `${file}: cannot be read: ${systemReason(e)}`);
-    malformed(file, 'text', `must be YAML or JSON (${message.split('\n')[0]})`);
+    malformed(file, 'text', `must be YAML or JSON (${(e as Error).message.split('\n')[0]})`);
   }
   if (values === null) return {};
   if (typeof values !== 'object' || Array.isArray(values))

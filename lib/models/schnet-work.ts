@@ -39,7 +39,8 @@ type Counts = Omit<StageWork, 'stage'>;
 const nothing: Counts = { products: 0, arithmetic: 0, special: 0, bytes: 0, gathered: 0, shared: 0 };
 const stageOf = (stage: string, counts: Partial<Counts>): StageWork => ({ stage, ...nothing, ...counts });
 
-/** The work of one evaluation on a GPU by stage, under the names that `Schnet.stages` gives their times.
+/**
+ * The work of one evaluation on a GPU by stage, under the names that `Schnet.stages` gives their times.
  * @param edges directed pairs inside the cutoff
  * @param atoms of all systems together
  */

@@ -1,6 +1,7 @@
 /** Rows kept for where they cannot be measured: JSON lines, several studies to a file. */
-import { appendFileSync, readFileSync } from 'node:fs';
-import { invalid, MdlabError, systemReason } from '../errors.js';
+import { appendFileSync } from 'node:fs';
+import { invalid } from '../errors.js';
+import { readText } from '../io/text.js';
 import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 
@@ -16,19 +17,11 @@ export function record(table: Table, file: string): Table {
  * @throws EINVALID for a study that the file has no rows of, naming those it has
  */
 export function recorded(study: string, file: string): Table {
-  const all = parseJsonLines(textOf(file), file);
+  const all = parseJsonLines(readText(file), file);
   const rows = all.filter((row) => row['study'] === study);
   if (rows.length === 0) {
     const known = [...new Set(all.map((row) => String(row['study'])))];
     invalid(`recorded rows in ${file}`, `must be of one of ${known.join(', ') || 'no study'}`, study);
   }
   return tableOfRows(rows);
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new MdlabError('ENOTFOUND', `${file}: cannot be read: ${systemReason(error)}`);
-  }
 }

@@ -201,13 +201,20 @@ bool servesCuda12Alone() {
   }
 }
 
+// Names of a library that the driver serves, newest first.
+std::vector<std::string> served(std::vector<std::string> ofCuda13,
+                                const std::vector<std::string>& older) {
+  if (servesCuda12Alone()) return older;
+  ofCuda13.insert(ofCuda13.end(), older.begin(), older.end());
+  return ofCuda13;
+}
+
 }  // namespace
 
 Library openNvrtc() {
-  std::vector<std::string> names{"libnvrtc.so.13", "nvrtc64_130_0.dll", "libnvrtc.so.12",
-                                 "nvrtc64_120_0.dll", "libnvrtc.so"};
-  if (servesCuda12Alone()) names.erase(names.begin(), names.begin() + 2);
-  return {"CUDA run-time compiler", names,
+  return {"CUDA run-time compiler",
+          served({"libnvrtc.so.13", "nvrtc64_130_0.dll"},
+                 {"libnvrtc.so.12", "nvrtc64_120_0.dll", "libnvrtc.so"}),
           "install the CUDA toolkit, or Python's package nvidia-cuda-nvrtc with its lib folder in "
           "LD_LIBRARY_PATH"};
 }
@@ -217,10 +224,10 @@ Library openCufft() {
           "install the CUDA toolkit, or Python's package nvidia-cufft"};
 }
 Library openCublasLt() {
-  std::vector<std::string> names{"libcublasLt.so.13", "cublasLt64_13.dll", "libcublasLt.so.12",
-                                 "cublasLt64_12.dll", "libcublasLt.so"};
-  if (servesCuda12Alone()) names.erase(names.begin(), names.begin() + 2);
-  return {"cuBLASLt", names, "install the CUDA toolkit, or Python's package nvidia-cublas"};
+  return {"cuBLASLt",
+          served({"libcublasLt.so.13", "cublasLt64_13.dll"},
+                 {"libcublasLt.so.12", "cublasLt64_12.dll", "libcublasLt.so"}),
+          "install the CUDA toolkit, or Python's package nvidia-cublas"};
 }
 Library openNccl() {
   return {"NCCL", {"libnccl.so.2", "libnccl.so"}, "install NCCL, or Python's package nvidia-nccl"};

@@ -89,6 +89,18 @@ Stream* used(void* stream) {
   return use(static_cast<Stream*>(stream), "a stream of another device, or one that has ended");
 }
 
+template <class T>
+int makeHandle(T** to) {
+  require(current != nullptr, "no context is current");
+  *to = new T;
+  return success;
+}
+int endHandle(Handle* handle, const char* twice) {
+  require(!handle->ended, twice);
+  handle->ended = true;
+  return success;
+}
+
 std::mutex mutex;
 std::map<const char*, std::pair<std::size_t, Context*>> memory;
 std::size_t held[16];
@@ -237,16 +249,8 @@ int cuMemsetD8Async(char* to, unsigned char value, std::size_t bytes, void* on) 
   return success;
 }
 
-int cuStreamCreate(Stream** stream, unsigned) {
-  require(current != nullptr, "no context is current");
-  *stream = new Stream;
-  return success;
-}
-int cuStreamDestroy_v2(Stream* stream) {
-  require(!stream->ended, "a stream ended twice");
-  stream->ended = true;
-  return success;
-}
+int cuStreamCreate(Stream** stream, unsigned) { return makeHandle(stream); }
+int cuStreamDestroy_v2(Stream* stream) { return endHandle(stream, "a stream ended twice"); }
 int cuStreamSynchronize(void* on) { return waitedFor(used(on)); }
 int cuStreamBeginCapture_v2(void* on, int) {
   Stream* stream = used(on);
@@ -278,23 +282,11 @@ int cuGraphLaunch(Graph* exec, void* on) {
   for (const auto& [at, bytes] : exec->touched) within(at, bytes, stream);
   return success;
 }
-int cuGraphDestroy(Graph* graph) {
-  require(!graph->ended, "a graph ended twice");
-  graph->ended = true;
-  return success;
-}
+int cuGraphDestroy(Graph* graph) { return endHandle(graph, "a graph ended twice"); }
 int cuGraphExecDestroy(Graph* graph) { return cuGraphDestroy(graph); }
 
-int cuEventCreate(Event** event, unsigned) {
-  require(current != nullptr, "no context is current");
-  *event = new Event;
-  return success;
-}
-int cuEventDestroy_v2(Event* event) {
-  require(!event->ended, "an event ended twice");
-  event->ended = true;
-  return success;
-}
+int cuEventCreate(Event** event, unsigned) { return makeHandle(event); }
+int cuEventDestroy_v2(Event* event) { return endHandle(event, "an event ended twice"); }
 int cuEventRecord(Event* event, void* on) {
   use(event, "an event of another device, or one that has ended");
   event->recordedOn = used(on);

@@ -43,8 +43,7 @@ FilterTables::FilterTables(cuda::Device& device, const SchnetConfig& config,
   const auto source = [&](int block, const double* r, int n, double* value, double* slope) {
     sample(filters[block], config.lengthUnit, channels_, r, n, value, slope);
   };
-  // A slice of 32 channels must fit beside what its kernels keep there.
-  const std::size_t room = device.info().sharedPerBlock - 9216;
+  const std::size_t room = device.info().sharedPerBlock - besideSlice;
   const int mostRows = static_cast<int>(room / (32 * sizeof(float)));
   const auto& cutoff = config.basis.cutoff;
   const auto make = [&](auto table, int most) {

@@ -18,6 +18,8 @@ class FilterTables {
   const SplineGrid& grid() const {
     return std::visit([](const auto& t) -> const SplineGrid& { return t.grid(); }, table_);
   }
+  // Shared memory that a kernel may keep beside a slice of 32 channels.
+  static constexpr std::size_t besideSlice = 9216;
   const TableReport& report() const { return report_; }
   double energyUnit() const { return energyUnit_; }
   // What the kernels' slopes are multiplied by to be dW/dt.

@@ -27,6 +27,19 @@ __device__ __forceinline__ float findFeatures(const Arguments& a, int& row, int 
   return !there ? 0.f : a.embedding ? a.embeddingNorm : a.bound[i];
 }
 
+// m into the tile; bounds(atom, bound of ‖m‖, bound of ‖x‖), and where each x is into `rows`.
+template <int F, class Tile, class Arguments, class Bounds>
+__device__ __forceinline__ void loadMessages(Tile& tile, const Arguments& a,
+                                             int (&rows)[Tile::size], const Bounds& bounds) {
+  tile.template load<F>(
+      a.m,
+      [&](int atom) {
+        const int i = tile.first + atom;
+        return findFeatures(a, rows[atom], i, i < tile.end);
+      },
+      bounds);
+}
+
 // Scales of lin2 and lin from bounds of ‖m‖ and ‖x‖; gives one of ‖x‖ after the update.
 template <int A, int H, int T, class Arguments>
 __device__ __forceinline__ float boundUpdate(const Arguments& a, Scales<T>* scales, int atom,
@@ -114,19 +127,13 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeUpdate(NodeUp
   tile.begin({{a.lin2.words, F, H}, {a.lin.words, H, H}, {a.lin1.words, H, F}}, 3);
   awaitKernelBefore();
   if (tile.first >= tile.end) return;
-  tile.template load<F>(
-      a.m,
-      [&](int atom) {
-        const int i = tile.first + atom;
-        return findFeatures(a, rows[atom], i, i < tile.end);
-      },
-      [&](int atom, float norm, float x) {
-        const int i = tile.first + atom;
-        const float next = boundUpdate<A, H>(a, scales, atom, norm, x);
-        if (i < tile.end) a.bound[i] = next;
-        scales[1].output(atom, next);
-        scales[2].input(atom, next, a.lin1);
-      });
+  loadMessages<F>(tile, a, rows, [&](int atom, float norm, float x) {
+    const int i = tile.first + atom;
+    const float next = boundUpdate<A, H>(a, scales, atom, norm, x);
+    if (i < tile.end) a.bound[i] = next;
+    scales[1].output(atom, next);
+    scales[2].input(atom, next, a.lin1);
+  });
   activatedLayer<F, H, A, P>(tile, a.lin2, scales[0], a.slope);
   addToFeatures<H, P>(tile, a, scales[1], rows, [&](int atom, int channel, auto& v) {
     const int i = tile.first + atom;
@@ -204,20 +211,14 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeTop(NodeTopAr
   awaitKernelBefore();
   if (tile.first >= tile.end) return;
   const Top head{a, tile, scales + 1, scales + forward, parts[threadIdx.x / Tile::each]};
-  tile.template load<F>(
-      a.m,
-      [&](int atom) {
-        const int i = tile.first + atom;
-        return findFeatures(a, rows[atom], i, i < tile.end);
-      },
-      [&](int atom, float norm, float x) {
-        head.chain(atom, boundUpdate<A, H>(a, scales, atom, norm, x));
-        if constexpr (!Tile::apart) {
-          const float end = a.lastNorm * (count > 0 ? slopeLimit<A> : 1.f);
-          head.scales[count].output(atom, end);
-          boundReverse<A>(a, last, atom, tile.first + atom, tile.end, head.chainBack(atom, end));
-        }
-      });
+  loadMessages<F>(tile, a, rows, [&](int atom, float norm, float x) {
+    head.chain(atom, boundUpdate<A, H>(a, scales, atom, norm, x));
+    if constexpr (!Tile::apart) {
+      const float end = a.lastNorm * (count > 0 ? slopeLimit<A> : 1.f);
+      head.scales[count].output(atom, end);
+      boundReverse<A>(a, last, atom, tile.first + atom, tile.end, head.chainBack(atom, end));
+    }
+  });
   if constexpr (Tile::apart && count > 1 && F == H && Top::widths[1] == H) {
     // One stretch of code for lin2 and the head's first layer, for the instruction cache.
 #pragma unroll 1

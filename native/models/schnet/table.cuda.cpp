@@ -155,6 +155,8 @@ class ListTable final : public InteractionOnDevice {
 
  private:
   static constexpr int mostWarps = 32, mostReverseWarps = 24;
+  static_assert(mostWarps * tableForwardArea + tableBlockArea <= FilterTables::besideSlice);
+  static_assert(mostReverseWarps * tableReverseArea + tableBlockArea <= FilterTables::besideSlice);
   // Few rows: so many that blocks of the kernels between find room beside, and the next message's
   // block waits there with its table copied. Measured for one system of 269 atoms on one H200: a
   // step takes 0.126 ms, 0.138 with 24 warps forward.
