@@ -1,8 +1,8 @@
 /** Notebook files: nbformat 4 read in any minor version, written as 4.5. */
 import { randomUUID } from 'node:crypto';
-import { renameSync, writeFileSync } from 'node:fs';
-import { MdlabError, malformed } from '../lib/errors.js';
+import { malformed } from '../lib/errors.js';
 import { readText } from '../lib/io/text.js';
+import { writeWhole } from '../lib/io/write-whole.js';
 import { StreamLimit } from './stream-limit.js';
 import { WidgetStates } from './widget-state.js';
 import type { CellError, MimeBundle, Output } from './wire.js';
@@ -119,19 +119,9 @@ const isRecord = (v: unknown): v is Record<string, unknown> =>
 const sorted = (v: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** Writes whole or not at all. */
+/** Writes whole or not at all. @throws EIO */
 export function writeNotebook(file: string, notebook: Notebook): void {
-  writeAtomically(file, formatNotebook(notebook));
-}
-
-export function writeAtomically(file: string, text: string): void {
-  const temporary = `${file}.${process.pid}.new`;
-  try {
-    writeFileSync(temporary, text);
-    renameSync(temporary, file);
-  } catch (e) {
-    throw new MdlabError('ENOTFOUND', `${file}: cannot be written, ${(e as NodeJS.ErrnoException).code}`);
-  }
+  writeWhole(file, [formatNotebook(notebook)]);
 }
 
 /** The outputs of the cells of one run, kept as a front end would: streams joined, updates in place, clearing honoured. */

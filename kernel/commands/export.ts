@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { invalid, MdlabError } from '../../lib/errors.js';
+import { writeWhole } from '../../lib/io/write-whole.js';
 import { notebookToHtml } from '../html.js';
-import { readNotebook, writeAtomically } from '../notebook.js';
+import { readNotebook } from '../notebook.js';
 
 export const help = `mdlab export NOTEBOOK [options]   write a notebook as one HTML page that needs no network and no scripts to be read
   -o, --output OUT.html        default: NOTEBOOK's name with .html
@@ -32,7 +33,7 @@ export async function run(args: string[]): Promise<number> {
   if (!existsSync(dirname(output)))
     invalid('mdlab export', 'must write into a folder that exists', output, 'make it first');
   const options = { folder: dirname(file), scripts: !values['no-scripts'] };
-  writeAtomically(output, notebookToHtml(readNotebook(file), options));
+  writeWhole(output, [notebookToHtml(readNotebook(file), options)]);
   console.log(output);
   return 0;
 }

@@ -4,9 +4,10 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { invalid, MdlabError, malformed } from '../../lib/errors.js';
 import { readText } from '../../lib/io/text.js';
+import { writeWhole } from '../../lib/io/write-whole.js';
 import { logInterval, rewrite } from '../../lib/progress.js';
 import { painted } from '../ansi.js';
-import { type Notebook, writeAtomically } from '../notebook.js';
+import type { Notebook } from '../notebook.js';
 import type { ParameterValues } from '../parameters.js';
 import { type CellProgress, runNotebook } from '../runner.js';
 
@@ -165,5 +166,5 @@ export function cellPrinter(stream: NodeJS.WriteStream = process.stderr): (cell:
 /** @param file the notebook's own, which has the pictures of its Markdown beside it */
 export async function writeHtml(target: string, notebook: Notebook, file: string): Promise<void> {
   const { notebookToHtml } = await import('../html.js');
-  writeAtomically(target, notebookToHtml(notebook, { folder: dirname(file) }));
+  writeWhole(target, [notebookToHtml(notebook, { folder: dirname(file) })]);
 }

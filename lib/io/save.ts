@@ -56,7 +56,7 @@ function saveStructures(path: string, format: TrajectoryFormat, thing: Savable):
   if (!several || (format !== 'extxyz' && format !== 'xyz')) {
     wrong(path, several ? 'one structure or a trajectory' : 'a structure or a trajectory', thing);
   }
-  const texts = (thing as Structure[]).map((s) => Buffer.from(formatExtxyz(s, { positions: s.positions })));
+  const texts = (thing as Structure[]).map((s) => formatExtxyz(s, { positions: s.positions }));
   writeWhole(path, texts);
 }
 
@@ -67,10 +67,10 @@ function wrong(path: string, what: string, thing: unknown): never {
 function saveStructure(path: string, format: TrajectoryFormat, s: Structure, options: SaveOptions): void {
   const frame = { positions: s.positions };
   if (format === 'pdb') {
-    writeWhole(path, [Buffer.from(`${formatCell(s, frame)}${formatAtoms(s, frame)}${formatBonds(s)}END\n`)]);
+    writeWhole(path, [formatCell(s, frame), formatAtoms(s, frame), formatBonds(s), 'END\n']);
   } else if (format === 'dcd' || format === 'xtc')
     saveTrajectory(path, format, new Trajectory(s, [frame]), options);
-  else writeWhole(path, [Buffer.from(formatExtxyz(s, frame))]);
+  else writeWhole(path, [formatExtxyz(s, frame)]);
 }
 
 function saveTrajectory(

@@ -1,19 +1,31 @@
 /** Files that appear whole or not at all. */
-import { closeSync, fsyncSync, renameSync, writeSync } from 'node:fs';
-import { openFile } from './source.js';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { MdlabError, systemReason } from '../errors.js';
 
-/** Writes parts to `path.part` and renames it over `path`: a killed process leaves the old file or the new one. */
-export function writeWhole(path: string, parts: readonly Uint8Array[]): void {
-  const fd = openFile(`${path}.part`, 'w');
+/**
+ * Writes parts to `path.part` and renames it over `path`: a killed process leaves the old file or the new one.
+ * @throws EIO saying why the file cannot be written; the old one is as it was
+ */
+export function writeWhole(path: string, parts: readonly (Uint8Array | string)[]): void {
+  const part = `${path}.part`;
   try {
-    for (const part of parts) {
-      for (let done = 0; done < part.length; ) {
-        done += writeSync(fd, part, done, Math.min(part.length - done, 1 << 30));
-      }
+    const fd = openSync(part, 'w');
+    try {
+      for (const p of parts) writeAll(fd, typeof p === 'string' ? Buffer.from(p) : p);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
     }
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+    renameSync(part, path);
+  } catch (error) {
+    rmSync(part, { force: true });
+    const none = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const why = none ? 'its folder does not exist; make it with mkdirSync' : systemReason(error);
+    throw new MdlabError('EIO', `${path}: cannot be written: ${why}`);
   }
-  renameSync(`${path}.part`, path);
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
 }

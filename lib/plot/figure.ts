@@ -1,6 +1,7 @@
 /** A figure: plotly traces on axes in the house style, shown, saved and exported. */
 import { extname } from 'node:path';
 import { invalid, unknownChoice } from '../errors.js';
+import { writeWhole } from '../io/write-whole.js';
 import { Live } from '../live.js';
 import { withPage } from './browser-page.js';
 import { fontFaceCss, htmlPage, imageTag, type Library, libraryScript, place, scriptJson } from './page.js';
@@ -8,7 +9,6 @@ import { needsBrowser, type PlotlyFigure, rasterize, renderSVG } from './render.
 import { type FigureOptions, houseLayout, isLog, palette } from './style.js';
 import { type Trace, thinned } from './traces.js';
 import { dotted, undrawn, undrawnNote } from './undrawn.js';
-import { writeOut } from './write.js';
 
 /** Traces as `figure` takes them: what `line`, `scatter` … give, nested as it comes. */
 export type Traces = Trace | readonly Traces[];
@@ -136,10 +136,10 @@ export class Figure implements PlotlyFigure {
   async save(file: string, options: { scale?: number } = {}): Promise<string> {
     const format = extname(file).toLowerCase();
     if (!figureFormats.includes(format)) unknownChoice('figure.save format', format || file, figureFormats);
-    if (format === '.png') await writeOut(file, await this.toPNG(options));
-    else if (format === '.svg') await writeOut(file, await this.toSVG());
-    else if (format === '.pdf') await writeOut(file, await this.toPDF());
-    else await writeOut(file, await this.toHTML());
+    if (format === '.png') writeWhole(file, [await this.toPNG(options)]);
+    else if (format === '.svg') writeWhole(file, [await this.toSVG()]);
+    else if (format === '.pdf') writeWhole(file, [await this.toPDF()]);
+    else writeWhole(file, [await this.toHTML()]);
     return file;
   }
 

@@ -2,13 +2,13 @@
 import { extname } from 'node:path';
 import { unknownChoice } from '../errors.js';
 import { formatNumber } from '../format.js';
+import { writeWhole } from '../io/write-whole.js';
 import type { Residues, Structure, Trajectory } from '../structure/index.js';
 import { eulerRotation, principalRotation, quaternion, type Rotation } from './camera.js';
 import { drawScene } from './drawing.js';
 import { htmlPage, imageTag, libraryScript, place } from './page.js';
 import { rasterize } from './render.js';
 import { boxEdges, makeScene, type Scene, type ViewOptions } from './scene.js';
-import { writeOut } from './write.js';
 
 /**
  * Looks at a structure or trajectory: turn it, play it, choose what colours it, click two, three or four particles for
@@ -71,9 +71,9 @@ export class View {
   async save(file: string, options: { frame?: number; scale?: number } = {}): Promise<string> {
     const format = extname(file).toLowerCase();
     if (!viewFormats.includes(format)) unknownChoice('view.save format', format || file, viewFormats);
-    if (format === '.png') await writeOut(file, await this.toPNG(options));
-    else if (format === '.svg') await writeOut(file, this.toSVG(options.frame));
-    else await writeOut(file, await this.toHTML());
+    if (format === '.png') writeWhole(file, [await this.toPNG(options)]);
+    else if (format === '.svg') writeWhole(file, [this.toSVG(options.frame)]);
+    else writeWhole(file, [await this.toHTML()]);
     return file;
   }
 

@@ -1,9 +1,11 @@
 /** Studies: a measure over a grid of parameters, row by row, with progress, a file to go on from, and full provenance. */
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { environment } from '../environment.js';
 import { invalid, MdlabError } from '../errors.js';
+import { readText } from '../io/text.js';
+import { writeWhole } from '../io/write-whole.js';
 import { Progress } from '../progress.js';
 import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
@@ -183,9 +185,9 @@ function openFile(file: string): Map<string, Measured[]> {
     mkdirSync(dirname(file), { recursive: true });
     return kept;
   }
-  const text = readFileSync(file, 'utf8');
+  const text = readText(file);
   const rows = parseJsonLines(text, file);
-  if (text !== '' && !text.endsWith('\n')) writeFileSync(file, jsonLines(rows));
+  if (text !== '' && !text.endsWith('\n')) writeWhole(file, [jsonLines(rows)]);
   for (const { key, ...row } of rows) {
     const group = kept.get(String(key));
     const fresh = group?.[0]?.['date'] === row['date'] ? group : undefined;

@@ -1,8 +1,9 @@
 /** Columns as arrays; tables from and to CSV and JSON lines. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { type ColumnTable, toCSV as csvOf, from, fromCSV } from 'arquero';
 import { invalid, malformed, unknownChoice } from '../errors.js';
+import { readText } from '../io/text.js';
+import { writeWhole } from '../io/write-whole.js';
 
 /** Endings `saveTable` and `loadTable` know: comma-separated with a header, or one JSON object a line. */
 export const tableFormats: readonly string[] = ['.csv', '.jsonl'];
@@ -29,15 +30,14 @@ export function toCSV(table: ColumnTable): string {
 /** Writes .csv or .jsonl by the name's ending, whole or not at all, and gives the name back. */
 export function saveTable(table: ColumnTable, file: string): string {
   const text = formatOf(file) === '.csv' ? toCSV(table) : jsonLines(table.objects());
-  writeFileSync(`${file}.new`, text);
-  renameSync(`${file}.new`, file);
+  writeWhole(file, [text]);
   return file;
 }
 
-/** Reads what `saveTable` wrote. @throws EFORMAT naming the line that is no JSON object */
+/** Reads what `saveTable` wrote. @throws ENOTFOUND, or EFORMAT naming the line that is no JSON object */
 export function loadTable(file: string): ColumnTable {
   const format = formatOf(file);
-  const text = readFileSync(file, 'utf8');
+  const text = readText(file);
   if (format === '.csv') return fromCSV(text);
   return tableOfRows(parseJsonLines(text, file));
 }

@@ -67,6 +67,14 @@ test('columns as numbers', () => {
   assert.throws(() => column(sample, 'name'), /column 'name': must hold numbers/);
 });
 
+test('a file that is not there, or cannot be written, is told in words', () => {
+  assert.throws(() => loadTable(join(folder, 'none.csv')), /none\.csv: cannot be read: no such file/);
+  assert.throws(
+    () => saveTable(sample, join(folder, 'none', 'a.csv')),
+    /a\.csv: cannot be written: its folder does not exist/,
+  );
+});
+
 test('unknown endings name the known ones', () => {
   assert.throws(
     () => saveTable(sample, join(folder, 'a.xlsx')),
