@@ -28,8 +28,8 @@ Napi::Value jsPoolCheck(const Napi::CallbackInfo& info) {
     held.Set("workers", 0);
     return held;
   }
-  std::vector<double> sums(threads());
-  std::vector<char> used(threads());
+  std::vector<double> sums(maximumThreads);
+  std::vector<char> used(maximumThreads);
   const auto add = [&](std::int64_t begin, std::int64_t end, int worker) {
     used.at(worker) = 1;
     for (std::int64_t i = begin; i < end; ++i) sums.at(worker) += static_cast<double>(i);

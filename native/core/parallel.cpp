@@ -18,13 +18,10 @@ namespace {
 using Body = std::function<void(std::int64_t, std::int64_t, int)>;
 
 thread_local int insideWorker = -1;
-// What threads() last told this thread, which may have sized its workspaces by it; 0: not asked.
-thread_local int told = 0;
 
 struct Job {
   std::int64_t count, grain;
   const Body* body;
-  int workers;                     // only workers below this may take part
   const CancelFlag* cancel;        // of the calling thread
   std::atomic<std::int64_t> next;  // first index not handed out
   std::atomic<bool> stop;
@@ -93,7 +90,7 @@ class Pool {
       if (quit_) return;
       seen = generation_;
       Job* job = job_;
-      if (job == nullptr || worker >= job->workers) continue;
+      if (job == nullptr) continue;
       ++active_;
       lock.unlock();
       work(*job, worker);
@@ -144,20 +141,19 @@ Pool* pool = nullptr;  // touched only by the thread that is through the turnsti
 
 std::atomic<int> wanted{0};
 
-int wantedThreads() {
-  const int set = wanted.load(std::memory_order_relaxed);
-  return set > 0 ? set : std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 256);
-}
-
 }  // namespace
 
-int threads() { return told = wantedThreads(); }
+int threads() {
+  const int set = wanted.load(std::memory_order_relaxed);
+  if (set > 0) return set;
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, maximumThreads);
+}
 
 void setThreads(int count) {
-  if (count < 1 || count > 256)
-    invalid("threads: must be 1..256, received " + std::to_string(count));
+  if (count < 1 || count > maximumThreads)
+    invalid("threads: must be 1.." + std::to_string(maximumThreads) + ", received " +
+            std::to_string(count));
   wanted = count;
-  told = 0;
 }
 
 void parallelFor(std::int64_t count, std::int64_t grain, const Body& body) {
@@ -168,10 +164,9 @@ void parallelFor(std::int64_t count, std::int64_t grain, const Body& body) {
     body(0, count, insideWorker);
     return;
   }
-  const int size = wantedThreads();
-  Job job{count,   grain, &body, told > 0 ? std::min(told, size) : size, attachedCancelFlag(), {0},
-          {false}, {},    {}};
-  if (count <= grain || job.workers == 1) {
+  const int size = threads();
+  Job job{count, grain, &body, attachedCancelFlag(), {0}, {false}, {}, {}};
+  if (count <= grain || size == 1) {
     work(job, 0);
   } else {
     std::lock_guard turn(turnstile());

@@ -153,11 +153,12 @@ struct Workspace {
 // Calls f(unit, workspace) for every unit.
 template <class F>
 void forEachUnit(const Search& search, F&& f) {
-  std::vector<Workspace> workspaces(threads());
+  PerWorker<Workspace> workspaces;
   const auto units = static_cast<std::int64_t>(search.units.size());
   const std::int64_t grain = std::clamp<std::int64_t>(units / (16 * threads()), 1, 256);
   parallelFor(units, grain, [&](std::int64_t begin, std::int64_t end, int worker) {
-    for (; begin < end; ++begin) f(search.units[begin], workspaces[worker]);
+    Workspace& workspace = workspaces.at(worker);
+    for (; begin < end; ++begin) f(search.units[begin], workspace);
   });
 }
 

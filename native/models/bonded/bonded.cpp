@@ -253,11 +253,9 @@ void Bonded::run(const Batch& batch, const Evaluation& out, std::span<double> pe
       blocks.push_back({s, 1, which});
   }
   const std::size_t rowLength = terms();
-  while (workspaces_.size() < static_cast<std::size_t>(threads()))
-    workspaces_.push_back(std::make_unique<Workspace>());
   parallelFor(static_cast<std::int64_t>(blocks.size()), 1,
               [&](std::int64_t begin, std::int64_t end, int worker) {
-                Workspace& ws = *workspaces_[worker];
+                Workspace& ws = workspaces_.at(worker);
                 ws.wantVirial = !out.virial.empty();
                 for (std::int64_t b = begin; b < end; ++b) {
                   const BondedTopology& topology = topologies_[blocks[b].topology];

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/parallel.h"
 #include "models/potential.h"
 
 // Energy terms over fixed lists of particles, the prior of a coarse-grained model:
@@ -97,7 +98,7 @@ class Bonded : public Potential {
   void run(const Batch& batch, const Evaluation& out, std::span<double> perTerm);
   std::vector<BondedTopology> topologies_;
   std::vector<std::int32_t> assignment_;
-  std::vector<std::unique_ptr<bonded::Workspace>> workspaces_;  // one per worker, kept across calls
+  PerWorker<bonded::Workspace> workspaces_;
 };
 
 }  // namespace mdlab

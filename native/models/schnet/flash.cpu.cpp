@@ -9,7 +9,6 @@ namespace mdlab {
 namespace {
 
 constexpr std::int64_t rowsPerPiece = 16;
-constexpr std::size_t maximumThreads = 256;  // of setThreads()
 
 template <class T>
 class Flash final : public Interaction<T> {
@@ -61,6 +60,8 @@ class Flash final : public Interaction<T> {
  private:
   // One thread's tile: up to `tile` edges of consecutive rows, their filters and room to make them.
   struct Worker {
+    Worker(int width, std::int64_t scratchSize)
+        : w(std::int64_t{tile} * width), dw(std::int64_t{tile} * width), scratch(scratchSize) {}
     int count = 0;
     std::int64_t i[tile], j[tile];
     double x[tile], y[tile], z[tile], r[tile];
@@ -72,7 +73,7 @@ class Flash final : public Interaction<T> {
   void overTiles(const Body& body) {
     parallelFor(geometry_.atoms(), rowsPerPiece,
                 [&](std::int64_t begin, std::int64_t end, int worker) {
-                  Worker& w = workerAt(worker);
+                  Worker& w = workers_.at(worker, F_, c_.filters.at(0).scratchSize());
                   w.count = 0;
                   for (std::int64_t i = begin; i < end; ++i) {
                     geometry_.row(static_cast<std::int32_t>(i), w.row);
@@ -101,17 +102,6 @@ class Flash final : public Interaction<T> {
     w.r[at] = w.row.r[e];
   }
 
-  Worker& workerAt(int index) {
-    auto& slot = workers_.at(index);
-    if (!slot) {
-      slot = std::make_unique<Worker>();
-      slot->w.reset(std::int64_t{tile} * F_);
-      slot->dw.reset(std::int64_t{tile} * F_);
-      slot->scratch.reset(c_.filters.at(0).scratchSize());
-    }
-    return *slot;
-  }
-
   void gather(const T* __restrict w, const T* __restrict from, T* __restrict to) const {
     for (int f = 0; f < F_; ++f) to[f] += w[f] * from[f];
   }
@@ -128,7 +118,7 @@ class Flash final : public Interaction<T> {
   Geometry geometry_;
   int F_;
   ForceRows forces_;
-  std::vector<std::unique_ptr<Worker>> workers_{maximumThreads};
+  PerWorker<Worker> workers_;
 };
 
 }  // namespace
