@@ -30,7 +30,7 @@ export function bundle(value: unknown, cell?: string): MimeBundle | Promise<Mime
     const shown: unknown = own.call(value);
     return shown instanceof Promise ? shown.then(checkedBundle) : checkedBundle(shown);
   }
-  if (value instanceof Figure) return figureBundle(value);
+  if (value instanceof Figure) return figureBundle(value, cell);
   if (value instanceof InteractiveFigure) return interactiveBundle(value.figure, cell);
   if (value instanceof View) return viewBundle(value, cell);
   if (isTable(value)) return tableBundle(value);
@@ -65,16 +65,17 @@ export async function liveBundle(live: Live, cell?: string): Promise<MimeBundle>
   return bundle(await live.content(), cell);
 }
 
-async function figureBundle(figure: Figure): Promise<MimeBundle> {
+async function figureBundle(figure: Figure, cell: string | undefined): Promise<MimeBundle> {
   const { data, layout } = figure.toJSON();
   const words = `Figure${figure.title ? `: ${figure.title}` : ''}`;
   const shown = { 'application/vnd.plotly.v1+json': { data, layout }, 'text/plain': words };
   try {
     return { ...shown, 'image/png': (await figure.toPNG()).toString('base64') };
   } catch (error) {
-    // A 3-D figure where there is no browser to draw it: front ends that know plotly still show it.
+    // A 3-D figure where there is no browser to draw it: the reader's draws it.
     if ((error as { code?: unknown }).code !== 'ENOTFOUND') throw error;
-    return { ...shown, 'text/plain': `${words}\n${(error as Error).message}` };
+    const text = `${words}\n${(error as Error).message}`;
+    return { ...shown, ...(await interactiveBundle(figure, cell)), 'text/plain': text };
   }
 }
 

@@ -108,8 +108,23 @@ export class Figure implements PlotlyFigure {
 
   /** HTML for inside another page. @param withLibrary false where the page already carries `this.library` */
   async toFragment(withLibrary: boolean): Promise<string> {
-    const img = imageTag(await this.toPNG(), this.title || 'figure', this.width, this.height);
+    const img = imageTag(await this.still(), this.title || 'figure', this.width, this.height);
     return `${withLibrary ? libraryScript(this.library) : ''}${place('figure', img, this, this.library)}`;
+  }
+
+  /** What stands for the figure until scripts run: its picture, or words where no browser is here to draw that. */
+  private async still(): Promise<Buffer> {
+    try {
+      return await this.toPNG();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'ENOTFOUND') throw error;
+    }
+    const text = 'drawn where scripts run<br>(no Chromium was there to make a picture)';
+    const none = { visible: false };
+    const words = { text, showarrow: false, x: 0.5, y: 0.5, xref: 'paper', yref: 'paper' };
+    const annotations = [...(this.layout['annotations'] as unknown[]), words];
+    const layout = { ...this.layout, annotations, xaxis: none, yaxis: none };
+    return rasterize(await renderSVG({ data: [], layout }), 2);
   }
 
   /** The smallest plotly that can draw this figure. */

@@ -201,7 +201,8 @@ bool servesCuda12Alone() {
   }
 }
 
-// Names of a library that the driver serves, newest first.
+// Names of a library that the driver serves, newest first. Those without a version are not among
+// them: what they lead to may be too new.
 std::vector<std::string> served(std::vector<std::string> ofCuda13,
                                 const std::vector<std::string>& older) {
   if (servesCuda12Alone()) return older;
@@ -213,8 +214,7 @@ std::vector<std::string> served(std::vector<std::string> ofCuda13,
 
 Library openNvrtc() {
   return {"CUDA run-time compiler",
-          served({"libnvrtc.so.13", "nvrtc64_130_0.dll"},
-                 {"libnvrtc.so.12", "nvrtc64_120_0.dll", "libnvrtc.so"}),
+          served({"libnvrtc.so.13", "nvrtc64_130_0.dll"}, {"libnvrtc.so.12", "nvrtc64_120_0.dll"}),
           "install the CUDA toolkit, or Python's package nvidia-cuda-nvrtc with its lib folder in "
           "LD_LIBRARY_PATH"};
 }
@@ -226,7 +226,7 @@ Library openCufft() {
 Library openCublasLt() {
   return {"cuBLASLt",
           served({"libcublasLt.so.13", "cublasLt64_13.dll"},
-                 {"libcublasLt.so.12", "cublasLt64_12.dll", "libcublasLt.so"}),
+                 {"libcublasLt.so.12", "cublasLt64_12.dll"}),
           "install the CUDA toolkit, or Python's package nvidia-cublas"};
 }
 Library openNccl() {

@@ -185,12 +185,13 @@ test('structures are drawn beside their words, unless there is nothing or too mu
   assert.equal(Object.keys(await bundle(crowd)), ['text/plain']);
 });
 
-test('a 3-D figure without a browser is still plotly JSON, and says what is missing', async () => {
+test("a 3-D figure without a browser is drawn by the reader's, and says what is missing", async () => {
   const fig = figure({ type: 'scatter3d', x: [0], y: [0], z: [0] });
   fig.toPNG = () => Promise.reject(new MdlabError('ENOTFOUND', 'figure with WebGL: needs Chromium'));
   const shown = (await bundle(fig)) as Record<string, unknown>;
-  assert.equal(Object.keys(shown), ['application/vnd.plotly.v1+json', 'text/plain']);
+  assert.equal(Object.keys(shown), ['application/vnd.plotly.v1+json', 'text/plain', 'text/html']);
   assert.match(String(shown['text/plain']), /needs Chromium/);
+  assert.match(String(shown['text/html']), /<img [^>]*src="data:image\/png;base64,.*"scatter3d"/s);
 });
 
 test('typed arrays: shape, kind, range and first values, never all', async () => {
