@@ -78,21 +78,19 @@ for (const [pipeline, copies] of [
   ['flash', 2],
 ] as const)
   onCuda(`steps of ${copies} replicas: ${pipeline}`, async () => {
+    const schnet = randomSchnet(narrow, { backend: 'cuda', pipeline, scale: 0.05 });
+    const potential = sum(schnet, backbonePriors(start));
     const run = () =>
       finish(
-        simulate(
-          start,
-          sum(randomSchnet(narrow, { backend: 'cuda', pipeline, scale: 0.05 }), backbonePriors(start)),
-          {
-            integrator: langevin({ timestep: 2, seed: 1 }),
-            tempering: tempering({ temperatures: [300, 330], every: 2 }),
-            replicas: copies,
-            steps: 6,
-            every: 3,
-            skin: 0.1,
-            progress: false,
-          },
-        ),
+        simulate(start, potential, {
+          integrator: langevin({ timestep: 2, seed: 1 }),
+          tempering: tempering({ temperatures: [300, 330], every: 2 }),
+          replicas: copies,
+          steps: 6,
+          every: 3,
+          skin: 0.1,
+          progress: false,
+        }),
       );
     const state = await run();
     assert.ok(state.positions.every(Number.isFinite));

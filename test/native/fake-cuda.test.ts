@@ -93,10 +93,7 @@ played('a driver of CUDA 12 is given no compiler of CUDA 13', async () => {
   const [, compiler] = (await play('why', { VERSION: 12040 })).split('\n');
   // Unless there is one of CUDA 12 on this machine.
   if (compiler !== 'nothing was thrown') {
-    assert.match(
-      compiler!,
-      /^ENOTFOUND CUDA run-time compiler: must open one of libnvrtc\.so\.12, libnvrtc\.so,/,
-    );
+    assert.match(compiler!, /^ENOTFOUND CUDA run-time compiler: must open one of libnvrtc\.so\.12, none did/);
     assert.not.match(compiler!, /libnvrtc\.so\.13/);
   }
 });
