@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { invalid, MdlabError } from '../lib/errors.js';
+import { invalid, MdlabError, systemReason } from '../lib/errors.js';
 import { version } from './version.js';
 
 export interface KernelspecPlace {
@@ -39,7 +39,7 @@ export function userDataFolder(
   platform: string = process.platform,
 ): string {
   if (env['JUPYTER_DATA_DIR']) return resolve(env['JUPYTER_DATA_DIR']);
-  const home = env['HOME'] ?? homedir();
+  const home = env['HOME'] || homedir();
   if (platform === 'darwin') return join(home, 'Library', 'Jupyter');
   if (platform === 'win32') return join(env['APPDATA'] ?? join(home, 'AppData', 'Roaming'), 'jupyter');
   return join(env['XDG_DATA_HOME'] || join(home, '.local', 'share'), 'jupyter');
@@ -51,7 +51,12 @@ export async function installKernelspec(options: KernelspecOptions = {}): Promis
   const spec = join(folder, 'kernel.json');
   if (existsSync(spec) && !isOurs(spec))
     invalid('kernel name', 'is taken by another kernel', options.name ?? 'mdlab', 'choose one with --name');
-  mkdirSync(folder, { recursive: true });
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (e) {
+    const why = systemReason(e);
+    throw new MdlabError('EIO', `${folder}: cannot be made: ${why}; choose another place with --prefix`);
+  }
   const own = options.name !== undefined && options.name !== 'mdlab';
   const content = {
     argv: [process.execPath, command, 'kernel', '{connection_file}'],

@@ -1,6 +1,9 @@
 /** Runs a notebook from start to end without Jupyter, sockets or Python, and fills in its outputs. */
-import { dirname, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
+import { invalid, MdlabError } from '../lib/errors.js';
 import { progressIds } from '../lib/progress.js';
 import { painted } from './ansi.js';
 import { metadataOf } from './display-metadata.js';
@@ -30,6 +33,8 @@ export interface RunOptions {
   /** Where cells run and look their imports up. Default: the notebook's folder. */
   folder?: string;
   onCell?: (progress: CellProgress) => void;
+  /** The output could not be written while the run goes on; told once. It is tried again, and at the end. */
+  onUnwritten?: (why: Error) => void;
 }
 
 export interface CellProgress {
@@ -57,11 +62,17 @@ const writeEvery = 2000;
 /** A cell that has not stopped this long after its time-out is ended with its process, ms. */
 const patience = 5000;
 
-/** @throws MdlabError for a file that is no notebook, or wrong parameters; a failing cell is a result, not an exception. */
+/**
+ * @throws MdlabError for a file that is no notebook, wrong parameters, a folder that is not there, or an output that cannot be
+ *   written: at the beginning before any cell runs, at the end naming where the notebook is instead. A failing cell is a result.
+ */
 export async function runNotebook(file: string, options: RunOptions = {}): Promise<RunResult> {
   const notebook = readNotebook(file);
   injectParameters(notebook, options.parameters ?? {});
-  const run = new Run(notebook, options, resolve(options.folder ?? dirname(resolve(file))));
+  const folder = resolve(options.folder ?? dirname(resolve(file)));
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    invalid('folder', 'must be there for cells to run in', options.folder, 'make it first');
+  const run = new Run(notebook, options, folder);
   try {
     return await run.all();
   } finally {
@@ -77,6 +88,8 @@ class Run {
   /** Changed since it was written last. */
   private changed = true;
   private readonly writer: NodeJS.Timeout;
+  /** Told that the output could not be written. */
+  private unwritten = false;
   private error: CellError | undefined;
   /** Of the running cell. */
   private report: CellProgress | undefined;
@@ -94,11 +107,13 @@ class Run {
       const line = progressOf(output);
       if (line !== undefined && this.report) this.options.onCell?.({ ...this.report, line });
     });
-    this.writer = setInterval(() => this.changed && this.write('running'), writeEvery);
+    this.writer = setInterval(() => this.changed && this.keep(), writeEvery);
     options.signal?.addEventListener('abort', this.interrupt);
   }
 
   async all(): Promise<RunResult> {
+    // A place that cannot be written is better known now than after hours.
+    this.write('running');
     // Loading the compiler is no cell's time.
     await this.session.isComplete('');
     let index = 0;
@@ -123,7 +138,7 @@ class Run {
     await new Promise((done) => setTimeout(done, 20));
     const interrupted = this.options.signal?.aborted ?? false;
     clearInterval(this.writer);
-    this.write(this.error ? 'error' : interrupted ? 'interrupted' : 'ok');
+    this.finish(this.error ? 'error' : interrupted ? 'interrupted' : 'ok');
     return { notebook: this.notebook, error: this.error, interrupted, seconds: this.seconds };
   }
 
@@ -176,6 +191,32 @@ class Run {
         return late;
       },
     };
+  }
+
+  /** Between cells a full disk is no reason to lose them. */
+  private keep(): void {
+    try {
+      this.write('running');
+    } catch (e) {
+      this.changed = true;
+      if (!this.unwritten) this.options.onUnwritten?.(e as Error);
+      this.unwritten = true;
+    }
+  }
+
+  /** What was computed goes to the folder of temporary files where its own place cannot have it. */
+  private finish(status: 'ok' | 'error' | 'interrupted'): void {
+    try {
+      this.write(status);
+    } catch (e) {
+      const instead = join(tmpdir(), `${process.pid}-${basename(this.options.output!)}`);
+      try {
+        writeNotebook(instead, this.notebook);
+      } catch {
+        throw e;
+      }
+      throw new MdlabError('EIO', `${(e as Error).message}; the notebook is in ${instead} instead`);
+    }
   }
 
   private write(status: 'running' | 'ok' | 'error' | 'interrupted'): void {

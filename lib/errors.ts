@@ -60,6 +60,8 @@ export function systemReason(error: unknown): string {
     EISDIR: 'it is a folder',
     ENOTDIR: 'a folder of its path is a file',
     ENOSPC: 'no space left',
+    EDQUOT: 'disk quota exceeded',
+    EROFS: 'the file system is read-only',
   };
   return known[code ?? ''] ?? code ?? message;
 }

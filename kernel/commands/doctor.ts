@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { usableGpu } from '../../lib/cuda.js';
+import { invalid } from '../../lib/errors.js';
 import { beadsFromSequence, evaluate, randomSchnet, type SchnetOptions, sequences } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { findChromium } from '../../lib/plot/chromium.js';
@@ -24,10 +25,11 @@ interface Finding {
 
 /** @returns the exit code */
 export async function run(args: string[]): Promise<number> {
-  if (args.length) {
+  if (args[0] === '--help' || args[0] === '-h') {
     console.log(help);
-    return args[0] === '--help' || args[0] === '-h' ? 0 : 2;
+    return 0;
   }
+  if (args.length) invalid('mdlab doctor', 'takes no arguments', args.join(' '));
   let failed = false;
   for (const group of [machine, addon, cuda, frontEnds, forces]) {
     for (const { name, text, wrong } of group()) {

@@ -28,7 +28,10 @@ export async function run(args: string[]): Promise<number> {
   }
   const file = positionals[0];
   if (!file || positionals.length > 1)
-    throw new MdlabError('EINVALID', `mdlab export: takes one notebook, received ${positionals.length}`);
+    throw new MdlabError(
+      'EINVALID',
+      `mdlab export: takes one notebook, received ${positionals.join(' ') || 'none'}; see mdlab export --help`,
+    );
   const output = values.output ?? `${file.replace(/\.ipynb$/, '')}.html`;
   if (!existsSync(dirname(output)))
     invalid('mdlab export', 'must write into a folder that exists', output, 'make it first');

@@ -67,8 +67,9 @@ export async function run(args: string[]): Promise<number> {
   return done.some((d) => d.result.error) ? 1 : 0;
 }
 
-/** Names of notebooks without their ending. */
-function wanted(names: string[]): string[] {
+/** Names of notebooks without their ending; a path of one is its name too. */
+function wanted(given: string[]): string[] {
+  const names = given.map((name) => basename(name, '.ipynb'));
   const all = readdirSync(folder)
     .filter((f) => f.endsWith('.ipynb'))
     .map((f) => basename(f, '.ipynb'))
@@ -103,6 +104,7 @@ async function one(
     folder: output,
     signal,
     onCell: cellPrinter(),
+    onUnwritten: ({ message }) => console.error(`${message}; the run goes on`),
   });
   await writeHtml(join(output, `${name}.html`), result.notebook, pathOf(name));
   return { name, result, rows: claimsIn(result.notebook) };

@@ -43,7 +43,7 @@ export async function run(args: string[]): Promise<number> {
   if (!file || positionals.length > 1)
     throw new MdlabError(
       'EINVALID',
-      `mdlab run: takes one notebook, received ${positionals.length}${file ? '; the output goes behind -o' : ''}`,
+      `mdlab run: takes one notebook, received ${positionals.join(' ') || 'none'}; ${file ? 'the output goes behind -o, a page OUT.html behind --html' : 'see mdlab run --help'}`,
     );
   const stem = file.replace(/\.ipynb$/, '');
   const output = values.output ?? (values.html === undefined ? `${stem}.out.ipynb` : undefined);
@@ -62,6 +62,7 @@ export async function run(args: string[]): Promise<number> {
     folder: values.folder,
     signal: abort.signal,
     onCell: cellPrinter(),
+    onUnwritten: ({ message }) => console.error(`${message}; the run goes on`),
   });
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   if (html) await writeHtml(html, result.notebook, file);
@@ -92,7 +93,8 @@ export function withJoinedParameters(args: readonly string[]): string[] {
   for (let i = 0; i < args.length; i++) {
     const [option, name, value] = args.slice(i, i + 3);
     const apart = (option === '-p' || option === '--parameter') && name && !name.includes('=');
-    if (!apart || value === undefined) out.push(option!);
+    // An option that follows is no value; a negative number is.
+    if (!apart || value === undefined || /^--?[a-z]/i.test(value)) out.push(option!);
     else {
       out.push(option, `${name}=${value}`);
       i += 2;

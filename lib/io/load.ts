@@ -110,7 +110,13 @@ export function loadStructure(path: string, options: LoadOptions = {}): Structur
 function structureFormat(path: string, format: Format): 'extxyz' | 'xyz' | 'pdb' {
   if (format === 'extxyz' || format === 'xyz' || format === 'pdb') return format;
   const rule = 'must be a structure file (.pdb .xyz .extxyz .pt)';
-  return invalid(path, rule, format, 'use loadTrajectory or load');
+  const arrays = format === 'npy' || format === 'npz' || format === 'safetensors' || format === 'torch';
+  return invalid(
+    path,
+    rule,
+    format,
+    arrays ? 'loadModel() loads models, load() arrays' : 'use loadTrajectory with a topology',
+  );
 }
 
 function pick(list: Structure[], frame: number | undefined, file: string): Structure {

@@ -1,5 +1,5 @@
-/** Files that appear whole or not at all. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+/** Files that appear whole or not at all, and files that grow. */
+import { appendFileSync, closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { MdlabError, systemReason } from '../errors.js';
 
 /**
@@ -18,11 +18,34 @@ export function writeWhole(path: string, parts: readonly (Uint8Array | string)[]
     }
     renameSync(part, path);
   } catch (error) {
-    rmSync(part, { force: true });
-    const none = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const why = none ? 'its folder does not exist; make it with mkdirSync' : systemReason(error);
-    throw new MdlabError('EIO', `${path}: cannot be written: ${why}`);
+    discard(part);
+    unwritable(path, error);
   }
+}
+
+/**
+ * Appends text to a file, which is made where there is none.
+ * @throws EIO saying why the file cannot be written; it may then end within the text
+ */
+export function append(path: string, text: string): void {
+  try {
+    appendFileSync(path, text);
+  } catch (error) {
+    unwritable(path, error);
+  }
+}
+
+/** Where it cannot be there, it cannot be removed either. */
+function discard(part: string): void {
+  try {
+    rmSync(part, { force: true });
+  } catch {}
+}
+
+function unwritable(path: string, error: unknown): never {
+  const none = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  const why = none ? 'its folder does not exist; make it with mkdirSync' : systemReason(error);
+  throw new MdlabError('EIO', `${path}: cannot be written: ${why}`);
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

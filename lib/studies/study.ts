@@ -1,11 +1,11 @@
 /** Studies: a measure over a grid of parameters, row by row, with progress, a file to go on from, and full provenance. */
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { environment } from '../environment.js';
 import { invalid, MdlabError } from '../errors.js';
 import { readText } from '../io/text.js';
-import { writeWhole } from '../io/write-whole.js';
+import { append, writeWhole } from '../io/write-whole.js';
 import { Progress } from '../progress.js';
 import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
@@ -98,7 +98,7 @@ export async function study<P extends Parameters>(options: StudyOptions<P>): Pro
         };
         const rows = measured.map((m) => ({ ...parameters, ...m, ...without(stamp, m) }));
         kept.set(keys[i]!, rows);
-        if (file) appendFileSync(file, jsonLines(rows.map((row) => ({ key: keys[i]!, ...row }))));
+        if (file) append(file, jsonLines(rows.map((row) => ({ key: keys[i]!, ...row }))));
       }
       done++;
       progress?.update(done);

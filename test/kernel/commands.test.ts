@@ -96,7 +96,11 @@ test('evaluate says what is wrong in one line', () => {
     [[modelFile, two], /say which with the option `frame`/],
     [[modelFile, structureFile, '--frame', '--json'], /--frame/],
     [[modelFile], /takes a model and a structure/],
-    [[modelFile, structureFile, '--nonsense'], /nonsense/],
+    [[modelFile, structureFile, '--nonsense'], /no option '--nonsense'; known are --backend, /],
+    [
+      [modelFile, modelFile],
+      /must be a structure file .* received "safetensors"; loadModel\(\) loads models/,
+    ],
   ] as const) {
     const { status, stdout, stderr } = mdlab('evaluate', ...args);
     assert.is.not(status, 0);

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { test } from 'uvu';
@@ -188,6 +188,13 @@ test('parameters from a file, and from two words, as papermill has them', async 
   assert.is(textOf(readNotebook(out).cells[2]!.outputs), "[ 4, true, 'x=y', [ 1, Infinity ], -7, false ]");
 });
 
+/** Until the written notebook's second cell has said so. */
+async function begun(out: string): Promise<void> {
+  const until = Date.now() + 20_000;
+  const said = (): boolean => existsSync(out) && /begun/.test(textOf(readNotebook(out).cells[1]!.outputs));
+  while (!said() && Date.now() < until) await sleep(50);
+}
+
 test('a run that is killed leaves what it had, of the running cell too', async () => {
   const out = join(folder, 'killed.ipynb');
   const file = notebook(
@@ -195,9 +202,7 @@ test('a run that is killed leaves what it had, of the running cell too', async (
     'console.log("begun"); for (;;) await new Promise((r) => setTimeout(r, 10))',
   );
   const child = spawn(process.execPath, [cli, 'run', file, '-o', out], { stdio: 'ignore' });
-  const begun = (): boolean => existsSync(out) && /begun/.test(textOf(readNotebook(out).cells[1]!.outputs));
-  const until = Date.now() + 20_000;
-  while (!begun() && Date.now() < until) await sleep(50);
+  await begun(out);
   child.kill('SIGKILL');
   await new Promise((resolve) => child.once('exit', resolve));
   const n = readNotebook(out);
@@ -291,13 +296,8 @@ test('an interrupt of the command writes what was done and exits with 130', asyn
     'console.log("begun"); for (;;) await new Promise((r) => setTimeout(r, 10))',
     '3',
   );
-  const child = spawn(process.execPath, [cli, 'run', file, '-o', out], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let seen = '';
-  child.stderr.on('data', (d) => (seen += d));
-  while (!seen.includes('1/3')) await sleep(20);
-  await sleep(300);
+  const child = spawn(process.execPath, [cli, 'run', file, '-o', out], { stdio: 'ignore' });
+  await begun(out);
   child.kill('SIGINT');
   assert.is(await new Promise((resolve) => child.once('exit', resolve)), 130);
   const cells = readNotebook(out).cells;
@@ -323,6 +323,76 @@ test('a folder to write into that is not there is named before any cell runs', a
     assert.is(r.code, 1);
     assert.match(r.stderr, /must write into a folder that exists, received ".*absent/);
     assert.not(existsSync(mark));
+  }
+});
+
+test('a place that cannot be written is named before any cell runs, and a folder of cells that is not there', async () => {
+  const mark = join(folder, 'marked.txt');
+  const file = notebook(
+    `import { writeFileSync } from 'node:fs';\nwriteFileSync(${JSON.stringify(mark)}, 'x');`,
+  );
+  const taken = join(folder, 'taken.ipynb');
+  mkdirSync(taken);
+  for (const [args, message] of [
+    [['-o', taken], /taken\.ipynb: cannot be written: it is a folder/],
+    [['-o', join(file, 'below.ipynb')], /cannot be written: a folder of its path is a file/],
+    [['--folder', join(folder, 'absent')], /folder: must be there for cells to run in, received ".*absent"/],
+    [['--folder', file], /folder: must be there for cells to run in/],
+  ] as const) {
+    const r = await mdlab('run', file, ...args);
+    assert.is(r.code, 1);
+    assert.match(r.stderr, message);
+    assert.is(r.stderr.trim().split('\n').length, 1, r.stderr);
+    assert.not(existsSync(mark));
+  }
+});
+
+test('a run goes on where its output cannot be written for a while', async () => {
+  const place = join(folder, 'place');
+  mkdirSync(place);
+  const file = notebook(
+    `import { mkdirSync, rmSync } from 'node:fs';
+rmSync(${JSON.stringify(place)}, { recursive: true });
+console.log('gone');`,
+    'await new Promise((done) => setTimeout(done, 5000))',
+    `mkdirSync(${JSON.stringify(place)});\n'back'`,
+  );
+  const told: string[] = [];
+  const output = join(place, 'out.ipynb');
+  await runNotebook(file, { output, onUnwritten: ({ message }) => told.push(message) });
+  assert.is(told.length, 1);
+  assert.match(told[0]!, /out\.ipynb: cannot be written: its folder does not exist/);
+  assert.match(textOf(readNotebook(output).cells[2]!.outputs), /back/);
+});
+
+test('an output that cannot be written at the end goes to the folder of temporary files', async () => {
+  const place = join(folder, 'lost');
+  mkdirSync(place);
+  const file = notebook(
+    `import { rmSync } from 'node:fs';\nrmSync(${JSON.stringify(place)}, { recursive: true });\n6 * 7`,
+  );
+  const r = await mdlab('run', file, '-o', join(place, 'out.ipynb'));
+  assert.is(r.code, 1);
+  const instead = /cannot be written: its folder does not exist.*; the notebook is in (\S+) instead/.exec(
+    r.stderr,
+  );
+  assert.ok(instead, r.stderr);
+  assert.is(textOf(readNotebook(instead[1]!).cells[0]!.outputs), '42');
+  rmSync(instead[1]!);
+});
+
+test('options that are not there, or lack their value, are told in one line with those that are', async () => {
+  const file = notebook('1');
+  for (const [args, message] of [
+    [['--outptu', 'x'], /^mdlab run: no option '--outptu'; known are .*--output.*; see mdlab run --help$/],
+    [['--timeout', '-5'], /'--timeout' needs a value; one that begins with - is joined to it/],
+    [['-o'], /'-o, --output <value>' argument missing; see/],
+    [['-p', 'smoke', '-o', 'x.ipynb'], /-p: must be NAME=VALUE or NAME VALUE, received "smoke"/],
+    [['page.htm'], /takes one notebook, received .*\.ipynb page\.htm; the output goes behind -o/],
+  ] as const) {
+    const r = await mdlab('run', file, ...args);
+    assert.ok(r.code > 0);
+    assert.match(r.stderr.trim(), message);
   }
 });
 

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -14,7 +14,9 @@ import {
   timed,
 } from '../../lib/studies/index.js';
 import { spread } from '../../lib/studies/timing.js';
+import { tableOfRows } from '../../lib/tables/files.js';
 import { from } from '../../lib/tables/index.js';
+import { skip } from '../tools.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdlab-study-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -46,6 +48,23 @@ test('every combination is a row, in the order of the grid, with the environment
     assert.ok(t.columnNames().includes(name), name);
     assert.ok(t.get(name, 3) !== null && t.get(name, 3) !== '', name);
   }
+});
+
+test('a file that cannot be written any more is told with its name', async () => {
+  const place = join(folder, 'gone');
+  const file = join(place, 'rows.jsonl');
+  const measure = (): { y: number } => {
+    rmSync(place, { recursive: true });
+    return { y: 1 };
+  };
+  try {
+    await study({ ...quiet, name: 'full', grid: { x: [1] }, file, measure });
+    assert.unreachable();
+  } catch (e) {
+    assert.match(String(e), /rows\.jsonl: cannot be written: its folder does not exist/);
+  }
+  if (!existsSync('/dev/full')) return skip('full disk', 'no /dev/full');
+  assert.throws(() => record(from([{ x: 1 }]), '/dev/full'), /\/dev\/full: cannot be written: no space left/);
 });
 
 test('rows in the file are not measured again; another version is', async () => {
@@ -259,12 +278,18 @@ test('published numbers carry unit, hardware and source; a speed-up fits its rat
   assert.throws(() => paperNumbers('nope'), /paper: must be one of .*'flashschnet'/);
 });
 
-test('recorded rows come back study by study, with the columns of all their rows', () => {
+test('recorded rows come back study by study, with the columns of all their rows', async () => {
   const file = join(folder, 'recorded.jsonl');
-  record(from([{ study: 'a', x: 1 }]), file);
+  const both = [
+    { study: 'a', x: 1 },
+    { study: 'a', z: 2 },
+  ];
+  record(from([{ study: 'a', x: 7 }]), file);
   record(from([{ study: 'b', y: [1, 2] }]), file);
-  record(from([{ study: 'a', z: 2 }]), file);
+  await new Promise((later) => setTimeout(later, 5));
+  record(tableOfRows(both), file);
   const a = recorded('a', file);
+  // What was recorded again counts as it was the last time.
   assert.equal(a.objects(), [
     { study: 'a', x: 1, z: null },
     { study: 'a', x: null, z: 2 },

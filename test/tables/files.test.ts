@@ -73,6 +73,12 @@ test('a file that is not there, or cannot be written, is told in words', () => {
     () => saveTable(sample, join(folder, 'none', 'a.csv')),
     /a\.csv: cannot be written: its folder does not exist/,
   );
+  const file = join(folder, 'file');
+  saveTable(sample, `${file}.csv`);
+  assert.throws(
+    () => saveTable(sample, join(`${file}.csv`, 'a.csv')),
+    /a\.csv: cannot be written: a folder of its path is a file/,
+  );
 });
 
 test('unknown endings name the known ones', () => {
