@@ -203,7 +203,7 @@ export interface Addon {
   poolCheck(
     count: number,
     grain: number,
-    how: 'sum' | 'nested' | 'throw' | 'sleep' | 'repeat' | 'allocate',
+    how: 'sum' | 'nested' | 'throw' | 'sleep' | 'repeat' | 'allocate' | 'turns',
   ): { sum: number; workers: number };
   // neighbors.cpp
   neighborList(

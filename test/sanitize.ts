@@ -1,5 +1,7 @@
-// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer and runs the tests that touch native code on it.
-// `npm run sanitize [SUBSTRING…]`. Fails on any failing test and on any report, also of a process a test started.
+// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer, or with --threads with ThreadSanitizer, and runs
+// the tests that touch native code on it, as on a machine of sixteen cores.
+// `npm run sanitize -- [--threads] [SUBSTRING…]`. Fails on any failing test and on any report, also of a process a test
+// started.
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -17,14 +19,18 @@ import { root } from './tools.js';
 /** Test folders whose files reach native code. */
 const folders = ['native/', 'neighbors/', 'models/', 'md/', 'longrange/', 'analysis/'];
 
-const build = join(root, 'build', 'native-sanitize');
+const given = process.argv.slice(2);
+const threads = given.includes('--threads');
+const wanted = given.filter((a) => a !== '--threads');
+const sanitizers = threads ? 'thread' : 'address,undefined';
+const build = join(root, 'build', threads ? 'native-threads' : 'native-sanitize');
 const shadow = join(root, 'build', 'sanitize-root');
 const seconds = (since: number): string => `${((Date.now() - since) / 1000).toFixed(0)} s`;
 
 function buildAddon(): void {
   const launcher = existsSync('/usr/bin/ccache') ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
   const run = (args: string[]): unknown => execFileSync('cmake', args, { cwd: root, stdio: 'inherit' });
-  run(['-S', 'native', '-B', build, '-DMDLAB_SANITIZE=ON', ...launcher]);
+  run(['-S', 'native', '-B', build, `-DMDLAB_SANITIZE=${sanitizers}`, ...launcher]);
   run(['--build', build, '--parallel', '2']);
 }
 
@@ -44,31 +50,46 @@ function shadowCheckout(): void {
   writeFileSync(join(shadow, 'build', 'addon.json'), JSON.stringify({ path: 'build/native/mdlab.node' }));
 }
 
-/** A runtime library of the compiler that built the addon. */
-function library(name: string): string {
-  const compiler = /^CMAKE_CXX_COMPILER:[^=]*=(.*)$/m.exec(
-    readFileSync(join(build, 'CMakeCache.txt'), 'utf8'),
-  );
-  return execFileSync(compiler?.[1] ?? 'c++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
+/** Runs the compiler that built the addon. */
+function compiler(...args: string[]): string {
+  const name = /^CMAKE_CXX_COMPILER:[^=]*=(.*)$/m.exec(readFileSync(join(build, 'CMakeCache.txt'), 'utf8'));
+  return execFileSync(name?.[1] ?? 'c++', args, { encoding: 'utf8' }).trim();
 }
 
-function runTests(wanted: string[]): boolean {
+/** A library that makes the pool of threads as large as on a machine of sixteen cores: what few threads hide shows. */
+function manyCores(): string {
+  const [source, to] = [join(shadow, 'cores.cpp'), join(shadow, 'cores.so')];
+  writeFileSync(source, 'extern "C" int get_nprocs() noexcept { return 16; }\n');
+  compiler('-shared', '-fPIC', '-o', to, source);
+  return to;
+}
+
+function runTests(): boolean {
   const log = join(shadow, 'report');
-  // Node keeps memory on purpose until it exits, so leaks are not looked for. libstdc++ comes first into the process
-  // because node carries its own and the sanitizer wants to find __cxa_throw at its start.
-  const options = `detect_leaks=0:allocator_may_return_null=1:log_path=${log}`;
-  const outcome = spawnSync(process.execPath, [join(shadow, 'dist', 'test', 'run.js'), ...wanted], {
+  // libstdc++ comes first into the process because node carries its own and the sanitizer wants to find __cxa_throw at
+  // its start.
+  const libraries = [threads ? 'libtsan.so' : 'libasan.so', 'libstdc++.so.6'].map((name) =>
+    compiler(`-print-file-name=${name}`),
+  );
+  const common = `allocator_may_return_null=1:log_path=${log}`;
+  const files = wanted.length > 0 ? wanted : folders;
+  const outcome = spawnSync(process.execPath, [join(shadow, 'dist', 'test', 'run.js'), ...files], {
     stdio: 'inherit',
     env: {
       ...process.env,
-      LD_PRELOAD: ['libasan.so', 'libstdc++.so.6'].map(library).join(' '),
-      ASAN_OPTIONS: options,
+      LD_PRELOAD: [...libraries, manyCores()].join(' '),
+      // Node keeps memory on purpose until it exits, so leaks are not looked for.
+      ASAN_OPTIONS: `detect_leaks=0:${common}`,
       UBSAN_OPTIONS: `print_stacktrace=1:log_path=${log}`,
+      // Node itself is not built for it: what node does alone is no report, what it shares with the addon is.
+      TSAN_OPTIONS: `ignore_noninstrumented_modules=1:history_size=4:exitcode=0:${common}`,
     },
   });
-  // A warning that an allocation was refused is what the memory test asks for; errors of both sanitizers count.
+  // A warning that an allocation was refused is what the memory test asks for; errors of all sanitizers count.
   const reports = readdirSync(shadow).filter(
-    (f) => f.startsWith('report') && /ERROR:|runtime error:/.test(readFileSync(join(shadow, f), 'utf8')),
+    (f) =>
+      f.startsWith('report') &&
+      /ERROR:|runtime error:|WARNING: ThreadSanitizer:|FATAL:/.test(readFileSync(join(shadow, f), 'utf8')),
   );
   for (const r of reports) console.log(readFileSync(join(shadow, r), 'utf8').slice(0, 8000));
   console.log(`${reports.length} sanitizer reports`);
@@ -80,7 +101,6 @@ buildAddon();
 console.log(`built in ${seconds(started)}`);
 shadowCheckout();
 const tested = Date.now();
-const wanted = process.argv.slice(2);
-const clean = runTests(wanted.length > 0 ? wanted : folders);
+const clean = runTests();
 console.log(`tested in ${seconds(tested)}`);
 process.exit(clean ? 0 : 1);

@@ -1,6 +1,7 @@
 #include "binding/background.h"
 
 #include <exception>
+#include <system_error>
 #include <thread>
 
 #include "binding/binding.h"
@@ -78,7 +79,16 @@ Napi::Promise inBackground(Napi::Env env, std::shared_ptr<CancelFlag> flag,
   }
   // Added after the thread-safe function, hence called before that is torn down.
   napi_add_env_cleanup_hook(env, stop, task);
-  task->thread = std::thread([task] { task->run(); });
+  try {
+    task->thread = std::thread([task] { task->run(); });
+  } catch (const std::system_error&) {
+    napi_remove_env_cleanup_hook(env, stop, task);
+    task->deferred.Resolve(env.Undefined());  // nobody has the promise
+    napi_release_threadsafe_function(task->done, napi_tsfn_abort);
+    throw Error("ENOMEM",
+                "mdlab: the system grants no more threads, one is needed for a background run; end "
+                "other runs, or raise the limit of processes");
+  }
   return promise;
 }
 

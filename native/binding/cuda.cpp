@@ -11,8 +11,7 @@ const cuda::ListedKernels selfTestKernels("cuda/self-test.cu", {"mdlab::selfTest
 
 // setCudaFolders(sources, cache): where the .cu files are and where cubins are kept.
 Napi::Value jsSetFolders(const Napi::CallbackInfo& info) {
-  cuda::setSourceFolder(info[0].ToString());
-  cuda::setCacheFolder(info[1].ToString());
+  cuda::setFolders(info[0].ToString(), info[1].ToString());
   return info.Env().Undefined();
 }
 

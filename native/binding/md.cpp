@@ -127,21 +127,25 @@ template <class Engine>
 Napi::Value jsAdvance(const Napi::CallbackInfo& info) {
   auto run = unwrapIdle<Engine>(info[0]);
   const std::int64_t steps = info[1].ToNumber().Int64Value();
-  run->busy = true;
   *run->flag = false;
-  return inBackground(
-      info.Env(), run->flag,
-      [run, steps] {
-        struct Idle {
-          std::atomic<bool>& busy;
-          ~Idle() { busy = false; }
-        } idle{run->busy};
-        run->engine->advance(steps);
-      },
-      [run](Napi::Env env) {
-        tellMemory(env);
-        return Napi::Number::New(env, static_cast<double>(run->engine->step()));
-      });
+  const auto work = [run, steps] {
+    struct Idle {
+      std::atomic<bool>& busy;
+      ~Idle() { busy = false; }
+    } idle{run->busy};
+    run->engine->advance(steps);
+  };
+  const auto result = [run](Napi::Env env) {
+    tellMemory(env);
+    return Napi::Number::New(env, static_cast<double>(run->engine->step()));
+  };
+  run->busy = true;
+  try {
+    return inBackground(info.Env(), run->flag, work, result);
+  } catch (...) {
+    run->busy = false;
+    throw;
+  }
 }
 
 // Stops the chunk that is running; nothing where none is.

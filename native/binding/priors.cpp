@@ -67,6 +67,7 @@ Napi::Value jsBondedTermEnergies(const Napi::CallbackInfo& info) {
   auto* potential = onDevice ? &onDevice->onHost() : dynamic_cast<Bonded*>(given.get());
   if (!potential) invalid("bondedTermEnergies: must get a potential of bonded terms");
   const BatchArguments arguments = batchOf(info[1].As<Napi::Object>());
+  const PotentialTurn turn(*given);
   auto out = Napi::Float64Array::New(
       info.Env(), potential->terms() * static_cast<std::size_t>(arguments.batch.systems()));
   potential->termEnergies(arguments.batch, {out.Data(), out.ElementLength()});

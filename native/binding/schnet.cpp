@@ -1,5 +1,7 @@
 #include "models/schnet/schnet.h"
 
+#include <optional>
+
 #include "binding/binding.h"
 #include "models/device-potential.h"
 
@@ -73,23 +75,31 @@ Napi::Value jsSchnet(const Napi::CallbackInfo& info) {
   return wrapPotential(info.Env(), model);
 }
 
-std::shared_ptr<SchnetReport> schnetOf(const Napi::Value& value) {
-  auto model = std::dynamic_pointer_cast<SchnetReport>(unwrapPotential(value));
+// ask(model), in its turn: an evaluation in a run's thread changes what it answers.
+template <class Ask>
+auto asked(const Napi::Value& value, const Ask& ask) {
+  const auto potential = unwrapPotential(value);
+  const auto* model = dynamic_cast<const SchnetReport*>(potential.get());
   if (!model) invalid("schnet: must be a SchNet potential");
-  return model;
+  const PotentialTurn turn(*potential);
+  return ask(*model);
 }
 
 // schnetStages(potential) -> {[stage]: seconds of the last evaluation}
 Napi::Value jsSchnetStages(const Napi::CallbackInfo& info) {
-  auto out = Napi::Object::New(info.Env());
-  for (const StageTime& s : schnetOf(info[0])->stages()) out.Set(s.name, s.seconds);
-  return out;
+  return asked(info[0], [&](const SchnetReport& model) {
+    auto out = Napi::Object::New(info.Env());
+    for (const StageTime& s : model.stages()) out.Set(s.name, s.seconds);
+    return out;
+  });
 }
 
 // schnetTable(potential) -> report of the tabulated filters, or null
 Napi::Value jsSchnetTable(const Napi::CallbackInfo& info) {
-  const auto model = schnetOf(info[0]);
-  const TableReport* t = model->table();
+  const auto t = asked(info[0], [](const SchnetReport& model) {
+    const TableReport* report = model.table();
+    return report ? std::optional(*report) : std::nullopt;
+  });
   if (!t) return info.Env().Null();
   auto out = Napi::Object::New(info.Env());
   out.Set("intervals", static_cast<double>(t->intervals));
@@ -105,9 +115,10 @@ Napi::Value jsSchnetTable(const Napi::CallbackInfo& info) {
 
 // schnetEstimate(potential, edges, atoms) -> bytes
 Napi::Value jsSchnetEstimate(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(),
-                           schnetOf(info[0])->estimate(info[1].ToNumber().DoubleValue(),
-                                                       info[2].ToNumber().DoubleValue()));
+  const double edges = info[1].ToNumber().DoubleValue(), atoms = info[2].ToNumber().DoubleValue();
+  return Napi::Number::New(info.Env(), asked(info[0], [&](const SchnetReport& model) {
+                             return model.estimate(edges, atoms);
+                           }));
 }
 
 }  // namespace

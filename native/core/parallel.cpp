@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/cancel.h"
+#include "core/turnstile.h"
 
 namespace mdlab {
 namespace {
@@ -109,29 +110,6 @@ class Pool {
   bool quit_ = false;
 };
 
-// Lets host threads in one at a time, in the order they came: a plain mutex would let a loop of
-// parallel regions on one thread starve every other.
-class Turnstile {
- public:
-  void lock() {
-    std::unique_lock lock(mutex_);
-    const std::uint64_t ticket = last_++;
-    moved_.wait(lock, [&] { return serving_ == ticket; });
-  }
-  void unlock() {
-    {
-      std::lock_guard lock(mutex_);
-      ++serving_;
-    }
-    moved_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable moved_;
-  std::uint64_t last_ = 0, serving_ = 0;
-};
-
 // Both leaked on purpose: helpers may be asleep in them while the process exits.
 Turnstile& turnstile() {
   static auto* only = new Turnstile;
@@ -160,8 +138,10 @@ void parallelFor(std::int64_t count, std::int64_t grain, const Body& body) {
   if (count <= 0) return;
   grain = std::max<std::int64_t>(1, grain);
   if (insideWorker >= 0) {
-    throwIfCancelled();
-    body(0, count, insideWorker);
+    for (std::int64_t begin = 0; begin < count; begin += grain) {
+      throwIfCancelled();
+      body(begin, std::min(begin + grain, count), insideWorker);
+    }
     return;
   }
   const int size = threads();

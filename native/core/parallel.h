@@ -20,7 +20,7 @@ void setThreads(int count);
 // maximumThreads, but not below what threads() says: another thread may set that at any time. The
 // first exception of a piece is rethrown here after all workers have stopped. Throws Cancelled
 // before the next piece once a cancel is requested; helpers see the caller's CancelScope. A call
-// from inside a body runs serially in the calling worker, as one piece.
+// from inside a body runs serially, piece by piece, in the calling worker.
 void parallelFor(std::int64_t count, std::int64_t grain,
                  const std::function<void(std::int64_t, std::int64_t, int)>& body);
 

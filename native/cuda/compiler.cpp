@@ -1,10 +1,10 @@
 #include "cuda/compiler.h"
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <sstream>
 
 #include "core/error.h"
@@ -16,9 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string& sources() {
-  static std::string folder;
-  return folder;
+struct Folders {
+  std::string sources, cache;
+};
+std::mutex foldersMutex;
+Folders sharedFolders;
+
+Folders folders() {
+  const std::lock_guard lock(foldersMutex);
+  return sharedFolders;
 }
 
 struct Program;
@@ -74,9 +80,10 @@ void checkNvrtc(int result, const std::string& what) {
 }
 
 std::string readText(const std::string& file) {
-  std::ifstream in(fs::path(sources()) / file, std::ios::binary);
+  const std::string folder = sourceFolder();
+  std::ifstream in(fs::path(folder) / file, std::ios::binary);
   if (!in)
-    throw Error("ENOTFOUND", "CUDA source: " + file + " is missing from " + sources() +
+    throw Error("ENOTFOUND", "CUDA source: " + file + " is missing from " + folder +
                                  "; the installation is not whole");
   std::ostringstream text;
   text << in.rdbuf();
@@ -161,8 +168,11 @@ Cubin build(const Source& source, const std::vector<std::string>& kernels,
 
 }  // namespace
 
-void setSourceFolder(const std::string& folder) { sources() = folder; }
-const std::string& sourceFolder() { return sources(); }
+void setFolders(const std::string& sources, const std::string& cache) {
+  const std::lock_guard lock(foldersMutex);
+  sharedFolders = {sources, cache};
+}
+std::string sourceFolder() { return folders().sources; }
 
 std::string nvrtcVersion() {
   int major = 0, minor = 0;
@@ -181,7 +191,7 @@ Cubin compile(const std::string& file, const std::vector<std::string>& kernels,
   for (const auto& [name, header] : source.headers) key += '\0' + name + '\0' + header;
   for (const auto* list : {&options, &kernels})
     for (const std::string& item : *list) key += '\0' + item;
-  const CubinCache cache;
+  const CubinCache cache(folders().cache);
   if (auto kept = cache.read(key)) return *kept;
   Cubin made = build(source, kernels, options, architecture);
   cache.write(key, made);

@@ -4,11 +4,10 @@
 
 namespace mdlab::cuda {
 
-// Folders, told once by lib/native.ts: where the .cu and .h files are, and where cubins are kept
-// per user.
-void setSourceFolder(const std::string& folder);
-void setCacheFolder(const std::string& folder);
-const std::string& sourceFolder();
+// Folders, told by lib/native.ts whenever a thread loads the addon: where the .cu and .h files are,
+// and where cubins are kept per user.
+void setFolders(const std::string& sources, const std::string& cache);
+std::string sourceFolder();
 
 // Machine code for one architecture and the names its kernels were given.
 struct Cubin {

@@ -19,11 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string& folder() {
-  static std::string path;
-  return path;
-}
-
 // FNV-1a over 128 bits by two independent 64-bit lanes, as hexadecimal.
 std::string digest(const std::string& text) {
   std::uint64_t a = 0xcbf29ce484222325u, b = 0x9ae16a3b2f90404fu;
@@ -37,8 +32,6 @@ std::string digest(const std::string& text) {
                 static_cast<unsigned long long>(b));
   return hex;
 }
-
-fs::path fileOf(const std::string& key) { return fs::path(folder()) / (digest(key) + ".cubin"); }
 
 void put(std::string& to, const std::string& piece) {
   to += std::to_string(piece.size()) + '\n' + piece;
@@ -57,7 +50,9 @@ bool take(const std::string& from, std::size_t& at, std::string& piece) {
 
 }  // namespace
 
-void setCacheFolder(const std::string& path) { folder() = path; }
+std::string CubinCache::fileOf(const std::string& key) const {
+  return (fs::path(folder_) / (digest(key) + ".cubin")).string();
+}
 
 // A file is: digest of the rest, then key, names joined by lines, image.
 std::optional<Cubin> CubinCache::read(const std::string& key) const {
@@ -88,10 +83,9 @@ void CubinCache::write(const std::string& key, const Cubin& cubin) const {
   put(text, digest(body));
   text += body;
   std::error_code failed;
-  fs::create_directories(folder(), failed);
-  const fs::path file = fileOf(key);
-  const fs::path temporary =
-      file.string() + "." + std::to_string(getpid()) + "." + std::to_string(count++);
+  fs::create_directories(folder_, failed);
+  const std::string file = fileOf(key);
+  const fs::path temporary = file + "." + std::to_string(getpid()) + "." + std::to_string(count++);
   {
     std::ofstream out(temporary, std::ios::binary);
     out << text;

@@ -73,18 +73,15 @@ void forPieces(const Topology& topology, const std::function<void(const Piece&)>
 
 void kineticEnergy(const Topology& topology, std::span<const double> velocities,
                    std::span<double> out) {
-  const Piece* first = topology.pieces.data();
-  Buffer<double> partial(topology.pieces.size());
-  forPieces(topology, [&](const Piece& piece) {
+  std::ranges::fill(out, 0.0);
+  for (const Piece& piece : topology.pieces) {
     double sum = 0;
     for (std::int32_t i = piece.begin; i < piece.end; ++i) {
       const double* v = &velocities[3 * std::size_t(i)];
       sum += (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]) / topology.inverseMasses[i];
     }
-    partial[&piece - first] = sum;
-  });
-  std::ranges::fill(out, 0.0);
-  for (std::size_t p = 0; p < partial.size(); ++p) out[first[p].system] += 0.5 * partial[p];
+    out[piece.system] += 0.5 * sum;
+  }
 }
 
 void removeDrift(const Topology& topology, std::span<double> velocities) {

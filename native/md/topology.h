@@ -53,7 +53,8 @@ struct State {
   explicit State(const Topology& topology);
 };
 
-// K = Σ ½ m v² of each system, eV, summed piece by piece.
+// K = Σ ½ m v² of each system, eV, summed piece by piece. Takes no threads, hence hears no cancel:
+// a state is read after an interrupt too.
 void kineticEnergy(const Topology& topology, std::span<const double> velocities,
                    std::span<double> out);
 

@@ -1,9 +1,7 @@
 #pragma once
-#include <chrono>
-#include <mutex>
 #include <span>
 
-#include "core/cancel.h"
+#include "core/turnstile.h"
 #include "neighbors/neighbor-list.h"
 #include "system/batch.h"
 
@@ -18,7 +16,8 @@ struct Evaluation {
 };
 
 // A term of the energy: a model, a prior, or a sum of them. Owns its workspace, so it serves one
-// thread at a time: whoever evaluates holds a PotentialTurn.
+// thread at a time: whoever evaluates it, or asks what evaluations leave behind, holds a
+// PotentialTurn. cutoff() and listCutoff() are constants, for anyone.
 class Potential {
  public:
   virtual ~Potential() = default;
@@ -33,19 +32,23 @@ class Potential {
 
  private:
   friend class PotentialTurn;
-  std::timed_mutex turn_;
+  Turnstile turn_;
 };
 
-// The right to evaluate a potential, for the scope's life. Two runs may share one: they take turns.
+// The right to use a potential, for the scope's life. Runs and callers that share one take turns in
+// the order they came.
 class PotentialTurn {
  public:
   // Waits until the potential is free; throws Cancelled when asked to stop meanwhile.
-  explicit PotentialTurn(Potential& potential) : lock_(potential.turn_, std::defer_lock) {
-    while (!lock_.try_lock_for(std::chrono::milliseconds(5))) throwIfCancelled();
+  explicit PotentialTurn(Potential& potential) : turn_(potential.turn_) {
+    turn_.lockUnlessCancelled();
   }
+  ~PotentialTurn() { turn_.unlock(); }
+  PotentialTurn(const PotentialTurn&) = delete;
+  PotentialTurn& operator=(const PotentialTurn&) = delete;
 
  private:
-  std::unique_lock<std::timed_mutex> lock_;
+  Turnstile& turn_;
 };
 
 }  // namespace mdlab

@@ -1,9 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   harmonicWell,
   langevin,
   MdlabError,
+  resume,
   type SimulateOptions,
   type Simulation,
   simulate,
@@ -89,6 +93,18 @@ test('the process-wide flag stops a run too', async () => {
   const before = sim.step;
   await interruptedIn(sim.run({ signal: again.signal }), () => again.abort());
   assert.ok(sim.step > before);
+});
+
+test('a run of many atoms that the process-wide flag stops can be read and leaves its checkpoint', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mdlab-interrupt-'));
+  const file = join(folder, 'run.checkpoint');
+  const sim = make(100_000_000, { checkpoint: file });
+  await interruptedIn(sim.run(), () => native().requestCancel());
+  const { step } = sim.state;
+  native().clearCancel();
+  assert.ok(step > 0);
+  assert.is((await resume(file, well)).step, step);
+  rmSync(folder, { recursive: true });
 });
 
 test('leaving the loop stops the run at the frame last seen; a new loop goes on', async () => {

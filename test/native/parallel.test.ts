@@ -75,6 +75,11 @@ test('a thread that loops without pause does not starve another', async () => {
   assert.ok(longest < 500, `one loop took ${longest} ms`);
 });
 
+test('two threads that want the same without a pause take turns', () => {
+  const { sum } = native().poolCheck(300, 1, 'turns');
+  assert.ok(sum < 100, `one of them got it ${sum} times in a row`);
+});
+
 test('an error inside a loop reaches the caller, and the pool goes on', () => {
   for (let round = 0; round < 200; round++) {
     assert.throws(
