@@ -26,7 +26,10 @@ export interface PotentialInfo {
   readonly typesOf?: (structure: Structure) => Int32Array;
 }
 
-/** An energy function of positions: a model, a prior, or a sum of such. */
+/**
+ * An energy function of positions: a model, a prior, or a sum of such. Runs, minimisations and evaluations may share one
+ * at the same time: they take turns, in the order they came, and each gets what it would get alone.
+ */
 export class Potential {
   readonly handle: NativePotential;
   readonly info: PotentialInfo;

@@ -8,6 +8,7 @@ namespace mdlab {
 
 DeviceTiming timeOnDevice(DevicePotential& potential, const Batch& batch, int repeats) {
   potential.checkBatch(batch);
+  const TermTurns turns(potential);
   potential.device().use();
   cuda::Stream stream(potential.device());
   BatchOnDevice on;
@@ -15,7 +16,6 @@ DeviceTiming timeOnDevice(DevicePotential& potential, const Batch& batch, int re
   std::optional<VerletListOnDevice> list;
   if (potential.cutoff() > 0 && potential.needsList(on.view()))
     list.emplace(potential.device(), potential.cutoff(), 0.0).build(stream, on.view());
-  const TermTurns turns(potential);
   potential.prepareFor(&on, stream, on.view(), list ? list->capacity() : 0, true, false);
   const auto systems = static_cast<std::size_t>(on.view().systems);
   const auto atoms = static_cast<std::size_t>(on.view().atoms);
