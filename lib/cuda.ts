@@ -4,6 +4,7 @@ import { type NativeCudaDevice, native } from './native.js';
 
 let listed: readonly Gpu[] | undefined;
 
+/** A GPU as the driver tells of it. */
 export type Gpu = NativeCudaDevice;
 
 /**

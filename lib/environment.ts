@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { deviceIndex, gpus } from './cuda.js';
 import { native } from './native.js';
 
+/** Machine, build and versions. */
 export interface Environment {
   /** What computed, e.g. 'CPU: AMD EPYC 7B13'; a GPU's name on a GPU. */
   device: string;
@@ -19,6 +20,7 @@ export interface Environment {
   /** Instruction set native code was built for, e.g. 'avx512'. */
   simd: string;
   compiler: string;
+  /** Of the host, in GiB. */
   memoryGiB: number;
   system: string;
   mdlab: string;
@@ -37,11 +39,13 @@ export interface DeviceEnvironment {
   capability: string;
   /** Version of the compiler that made the kernels. */
   nvrtc: string;
+  /** Of the GPU, in GiB. */
   deviceMemoryGiB: number;
   multiprocessors: number;
 }
 
 /**
+ * The GPU that a study computes on, for its rows.
  * @param device index of the GPU, or part of its name. Default the first that can be used
  * @throws ENOTFOUND where there is no CUDA, EINVALID for a GPU that is not there
  */

@@ -11,6 +11,7 @@ export interface BlockLevel {
   uncertainty: number;
 }
 
+/** A mean of correlated values and its standard error. */
 export interface BlockAverage {
   mean: number;
   /** Standard error of the mean, correlation taken into account. */

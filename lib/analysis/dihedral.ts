@@ -25,6 +25,7 @@ function dihedralAngle(x: Coordinates, i: number, j: number, k: number, l: numbe
 /**
  * A dihedral angle of every frame, radians in (−π, π]; molecules must be whole.
  * @param particles the four particles in the order of their bonds
+ * @throws EINVALID for other than four particles, or one that is not there
  */
 export function dihedral<F extends Frames>(
   frames: F,

@@ -9,6 +9,7 @@ export interface DriftFitOptions {
   temperature?: number;
 }
 
+/** A line through an energy in time, with standard errors. */
 export interface DriftFit {
   /** eV/fs. */
   slope: number;

@@ -11,6 +11,7 @@ export interface MeanSquaredDisplacementOptions extends Selection {
   timestep?: number;
 }
 
+/** Displacement against time. */
 export interface MeanSquaredDisplacement {
   /** (lags+1) fs, or frames where times are not known; starts at 0. */
   lag: Float64Array;
@@ -24,7 +25,8 @@ export interface MeanSquaredDisplacement {
  * Mean squared displacement ⟨|x(t+τ) − x(t)|²⟩ over particles and all time origins t, by direct summation (Allen and
  * Tildesley, 2nd ed., §8.5): O(frames · lags · particles). Coordinates must be unwrapped: a particle that leaves the box
  * goes on. `simulate` gives such coordinates; for wrapped ones call `unwrap` first.
- * In three dimensions the diffusion coefficient is a sixth of the slope.
+ * In three dimensions the diffusion coefficient is a sixth of the slope: in Å²/fs; times 0.1 in cm²/s.
+ * @throws EINVALID for fewer than two frames, lags longer than they are, a stride or timestep that is not positive
  */
 export function meanSquaredDisplacement(
   frames: Frames,

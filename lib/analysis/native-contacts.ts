@@ -69,7 +69,7 @@ export function nativeContacts<F extends Frames>(
   });
 }
 
-/** The contacts `nativeContacts` would use: flat pairs i < j, ordered. */
+/** The contacts `nativeContacts` would use: (contacts,2) flat pairs i < j, ordered. @throws EINVALID without residue names */
 export function findNativeContacts(
   native: Structure,
   options: Pick<NativeContactsOptions, 'cutoff' | 'separation' | 'particles'> = {},

@@ -16,6 +16,7 @@ export interface RdfOptions {
   around?: ArrayLike<number>;
 }
 
+/** A pair distribution. */
 export interface Rdf {
   /** (bins) Å, middles of the bins. */
   r: Float64Array;

@@ -133,6 +133,7 @@ function severalFrames(file: string): never {
 /**
  * Loads all frames of a trajectory: DCD, XTC (these need `topology`), extxyz, PDB models, and mlcg's
  * `configurations.pt`.
+ * @throws EINVALID for a file that is no trajectory or does not fit its topology, EFORMAT for a broken one
  * @example const run = loadTrajectory('run.xtc', { topology: 'start.pdb', stride: 10 })
  */
 export function loadTrajectory(path: string, options: TrajectoryOptions = {}): LoadedTrajectory {
@@ -161,6 +162,7 @@ export function loadStructures(path: string): Structure[] {
 /**
  * Frames one by one, in a few MB of memory whatever the file's size. DCD and XTC give positions; the others a
  * `structure` with each frame too.
+ * @throws EINVALID for a file that is no trajectory or does not fit its topology, EFORMAT for a broken one
  * @example for await (const frame of frames('run.xtc', { stride: 100 })) …
  */
 export async function* frames(

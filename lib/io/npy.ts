@@ -183,7 +183,7 @@ export function writeNpy(path: string, tensor: Tensor): void {
   writeWhole(path, [formatNpy(tensor)]);
 }
 
-/** Writes arrays as an uncompressed .npz, as numpy.savez does (below 4 GiB together). */
+/** Writes arrays as an uncompressed .npz, as numpy.savez does. @throws EINVALID from 4 GiB together on, EIO where it cannot be written */
 export function writeNpz(
   path: string,
   tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,

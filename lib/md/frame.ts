@@ -24,7 +24,10 @@ export class Frame {
   readonly kinetic: Float64Array;
   /** (systems) eV: potential + kinetic. */
   readonly total: Float64Array;
-  /** (systems) K: 2K over degrees of freedom; these are three fewer where the centre of mass is kept at rest. */
+  /**
+   * (systems) K: 2K over degrees of freedom; these are three fewer where the centre of mass is kept at rest. Under `langevin`
+   * it is below the set one by (ω Δt)²/4 of each vibration ω: 2 % at 2 fs and 10 % at 4 fs for five-bead proteins.
+   */
   readonly temperature: Float64Array;
   /** (systems) bar, (2K + tr W)/3V; NaN for a box that does not repeat in all directions, undefined where none does. */
   readonly pressure: Float64Array | undefined;

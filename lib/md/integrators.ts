@@ -36,6 +36,9 @@ export interface Integrator {
 /**
  * Langevin dynamics by the BAOAB splitting: samples the canonical ensemble, exactly in configuration for harmonic
  * forces. Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34.
+ *
+ * Velocities at whole steps are a little too slow, and `frame.temperature` with them: by (ω Δt)²/4 of each vibration ω. The
+ * bonds of five-bead proteins make 300 K read as 298, 293 and 271 K at 1, 2 and 4 fs, while positions are those of 300 K.
  * @throws EINVALID for a timestep or temperature that is not positive, a negative friction, a seed that is no whole number
  * @example langevin({ temperature: 300, friction: 1, timestep: 4, seed: 1 })
  */

@@ -21,6 +21,7 @@ export interface MinimizeOptions {
   signal?: AbortSignal;
 }
 
+/** Where a minimisation ended, and how. */
 export interface Minimized {
   /** The first structure. */
   structure: Structure;

@@ -7,6 +7,7 @@ import type { RunOptions } from './options.js';
 import { energyDrift, type FrameColumns } from './record.js';
 import type { System } from './system.js';
 
+/** A run so far: what it cost, what it gave, and where it ran. */
 export interface Summary {
   /** Steps this object took (a resumed run counts from its checkpoint). */
   steps: number;

@@ -60,6 +60,8 @@ export class Potential {
 /**
  * Adds potentials. Terms may differ in backend and precision; the sum names the first term's. Priors that were not told
  * where to compute do so on the GPU of the models they are added to, so that a run stays there.
+ * @throws EINVALID without a potential
+ * @example sum(loadModel(file), backbonePriors(protein))
  */
 export function sum(...given: readonly Potential[]): Potential {
   const model = given.find((t) => t.info.backend === 'cuda');
@@ -85,6 +87,7 @@ export interface EvaluateOptions {
   virial?: boolean;
 }
 
+/** Energy, forces and virial of a batch of systems. */
 export interface EvaluateResult {
   /** (systems) eV. */
   energy: Float64Array;

@@ -120,7 +120,10 @@ export function harmonicDihedrals(options: TermOptions & { x0: PerTuple; k: PerT
   ]);
 }
 
-/** v0 + Σ_n k1_n sin nφ + k2_n cos nφ, n = 1, 2 …; `k1[n-1]`, `k2[n-1]` are numbers or one number per tuple. */
+/**
+ * v0 + Σ_n k1_n sin nφ + k2_n cos nφ, n = 1, 2 …; `k1[n-1]`, `k2[n-1]` are numbers or one number per tuple.
+ * @throws EINVALID where k1 and k2 have different orders
+ */
 export function fourierDihedrals(
   options: TermOptions & { v0?: PerTuple; k1: readonly PerTuple[]; k2: readonly PerTuple[] },
 ): PriorTerm {
@@ -134,7 +137,11 @@ export function fourierDihedrals(
   ]);
 }
 
-/** ε (σ/r)⁶ over a fixed list of pairs. @param options.epsilon default 1 `energyUnit` */
+/**
+ * ε (σ/r)⁶ over a fixed list of pairs.
+ * @param options.epsilon default 1 `energyUnit`
+ * @throws EINVALID where sigma or epsilon are arrays of another length than the pairs
+ */
 export function repulsion(
   options: TermOptions & { /** Å */ sigma: PerTuple; epsilon?: PerTuple },
 ): PriorTerm {
@@ -215,7 +222,10 @@ export function screenedCoulomb(
   ]);
 }
 
-/** v0 + Σ_n k_n xⁿ of any coordinate; `coefficients` = [v0, k_1, k_2 …], each a number or one number per tuple. */
+/**
+ * v0 + Σ_n k_n xⁿ of any coordinate; `coefficients` = [v0, k_1, k_2 …], each a number or one number per tuple.
+ * @throws EINVALID without coefficients
+ */
 export function polynomial(
   options: TermOptions & { of: PriorCoordinate; coefficients: readonly PerTuple[] },
 ): PriorTerm {
@@ -300,6 +310,7 @@ export function priors(
 /**
  * One potential for a batch of different molecules: system s of every batch has topology `assignment[s]`
  * (default: one topology per system, in order).
+ * @throws EINVALID for priors that are of several molecules themselves
  */
 export function priorsOfBatch(
   molecules: readonly PriorPotential[],
@@ -341,6 +352,7 @@ export function termEnergies(
  * @param bonds (m,2) flat
  * @param exclusions further pairs to leave out, (m,2) flat
  * @returns (pairs,2) flat, i < j, in order
+ * @throws EINVALID for a bond of particles that are not there
  */
 export function pairsApart(
   particles: number,

@@ -30,6 +30,8 @@ export const defaultSchnetConfig: SchnetConfig = {
  * An untrained model with seeded weights, for timing, tests and demonstrations: its forces have a physical size but
  * mean nothing. Weights are uniform with variance 1/inputs (LeCun), biases uniform in ±0.1, the embedding uniform in ±1;
  * lin2 is divided by √100 because a message is a sum over about a hundred neighbours.
+ * @throws EINVALID for a configuration that no SchNet has, a seed out of range, a scale that is not positive
+ * @example const model = randomSchnet({ blocks: 2, hidden: 64, filters: 64 }, { seed: 7, pipeline: 'table' })
  */
 export function randomSchnet(config: Partial<SchnetConfig> = {}, options: RandomSchnetOptions = {}): Schnet {
   const { seed = 1, scale = 0.3, ...rest } = options;

@@ -86,12 +86,18 @@ function near(positions: Float64Array, count: number, p: readonly number[], dist
 /**
  * Copies of a structure, each coordinate moved by a uniform number in (-jitter, jitter); the first copy as it is when
  * jitter is 0.
+ * @throws EINVALID for a count or jitter that is negative
  * @example replicas(randomGlobule(), 64, { jitter: 0.1, seed: 2 })
  */
 export function replicas(
   structure: Structure,
   count: number,
-  options: { /** Å. Default 0. */ jitter?: number /** Default 1. */; seed?: number } = {},
+  options: {
+    /** Å. Default 0. */
+    jitter?: number;
+    /** Default 1. */
+    seed?: number;
+  } = {},
 ): Structure[] {
   const { jitter = 0, seed = 1 } = options;
   if (!Number.isSafeInteger(count) || count < 0) invalid('replicas.count', 'must be a whole number', count);

@@ -37,6 +37,7 @@ export function beadsOf(letter: string): readonly BeadName[] {
 /**
  * Species index of a bead: N 21, CA 22, C 23, O 24; CB its residue's place 1..20 in `aminoAcids`; the CA of
  * glycine 6.
+ * @throws EINVALID for a letter that is no amino acid, or CB of glycine
  */
 export function beadType(bead: BeadName, letter: string): number {
   const place = aminoAcids.indexOf(letter) + 1;

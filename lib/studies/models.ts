@@ -110,6 +110,7 @@ function deviceTiming(
  * The most memory native code holds where the model computes (host, or GPU) during the first evaluation with forces of a new
  * model, its workspace included. Columns: peakBytes (above what was held before), heldBytes (before: weights, tables), edges.
  * @param options models: functions, because a model that has evaluated before still holds its workspace
+ * @throws EINVALID for a model that is no function
  */
 export function memoryStudy(
   options: ModelStudyOptions & { models: Readonly<Record<string, () => Potential>> },

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { malformed, unknownChoice } from '../errors.js';
 
+/** A published number with what it belongs to. */
 export interface PaperNumber {
   /** Short name, unique within the paper, e.g. '1enh-128-flashschnet'. */
   id: string;
@@ -18,6 +19,7 @@ export interface PaperNumber {
   conditions: Record<string, string | number>;
 }
 
+/** A paper and its numbers. */
 export interface Paper {
   id: string;
   title: string;

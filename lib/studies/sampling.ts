@@ -26,6 +26,7 @@ export interface SamplingOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What a canonical run showed: means over replicas, with standard errors. */
 export interface Sampled {
   /** Å, all particles alike. */
   radiusOfGyration: Estimate;
@@ -102,6 +103,7 @@ export async function sampleProtein(
   };
 }
 
+/** How the total energy of microcanonical runs drifts: means over replicas, with standard errors. */
 export interface Drift {
   /** meV per particle and ns. */
   perParticle: Estimate;
