@@ -1,4 +1,6 @@
 /** How many replicas fit a GPU: estimated, then tried. */
+import { invalid } from '../errors.js';
+import { checkCount, checkPositive } from '../md/integrators.js';
 import { memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential } from '../models/potential.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
@@ -33,9 +35,14 @@ const share = 0.97;
 /**
  * The largest batch that fits: the memory of one replica from two small batches, the batch that this predicts, and whether it
  * then evaluates. Columns: bytesPerReplica, available (bytes), predicted (replicas), tried, fits, peakBytes, seconds, failure.
+ * @throws EINVALID for a limit or bytes that are not positive, a model that is no function
  */
 export function batchStudy(options: BatchStudyOptions): Promise<Table> {
   const { limit = 65_536, seed = 1 } = options;
+  checkCount('batchStudy.limit', limit);
+  if (options.bytes !== undefined) checkPositive('batchStudy.bytes', options.bytes, 'bytes');
+  for (const [name, model] of Object.entries(options.models))
+    if (typeof model !== 'function') invalid(`batchStudy.models.${name}`, 'must be a function', model);
   const one = options.structure ?? randomGlobule({ beads: 269, radius: 14, seed });
   const copies = (count: number): Structure[] => replicas(one, count, { jitter: 0.1, seed });
   return study<{ model: string }>({

@@ -1,5 +1,6 @@
 /** Studies of potentials: how fast, how much memory, how exact, and where the time goes. */
 import { invalid } from '../errors.js';
+import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { type EvaluateResult, evaluate, type Potential } from '../models/potential.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
@@ -227,7 +228,9 @@ function modelStudy(
 ): Promise<Table> {
   const { jitter = 0.1, seed = 1 } = options;
   const models = new Map(Object.entries(options.models).map(([key, model]) => [key, once(model)]));
-  if (models.size === 0) invalid('models', 'must name at least one potential', options.models);
+  if (models.size === 0) invalid('models', 'must name at least one potential', 'none');
+  for (const count of options.replicas ?? []) checkCount('study.replicas', count);
+  for (const count of options.atoms ?? []) checkCount('study.atoms', count);
   const build = (atoms: number): Structure => {
     const s = options.structure ?? defaultGlobule(seed);
     return typeof s === 'function' ? s(atoms) : s;

@@ -1,6 +1,8 @@
 /** What a potential does to a protein: its distributions in the canonical ensemble, and whether it keeps energy. */
 import { driftFit } from '../analysis/index.js';
+import { invalid } from '../errors.js';
 import { langevin, simulate, velocityVerlet } from '../md/index.js';
+import { checkCount } from '../md/integrators.js';
 import type { Potential } from '../models/potential.js';
 import { beadTopology, type Structure } from '../structure/index.js';
 
@@ -50,7 +52,10 @@ const contactDistance = 8;
 /** Residues between which contacts are counted, at least. */
 const separation = 3;
 
-/** Langevin dynamics of the given replicas; a replica diverging is the caller's ENUMERIC. */
+/**
+ * Langevin dynamics of the given replicas; a replica diverging is the caller's ENUMERIC.
+ * @throws EINVALID without a replica, or for steps, `every` and `discard` that leave no sample
+ */
 export async function sampleProtein(
   potential: Potential,
   start: readonly Structure[],
@@ -58,6 +63,15 @@ export async function sampleProtein(
 ): Promise<Sampled> {
   const { every = 50, seed = 1, steps, temperature = 300, timestep = 2 } = options;
   const discard = options.discard ?? Math.floor(steps / 5);
+  if (start.length === 0) invalid('sampleProtein.start', 'must hold at least one structure', 'none');
+  checkCount('sampleProtein.steps', steps);
+  checkCount('sampleProtein.every', every);
+  if (Math.floor(steps / every) <= Math.floor(discard / every))
+    invalid(
+      'sampleProtein.steps',
+      `must be more than discard (${discard}), with a sample every ${every}`,
+      steps,
+    );
   const pairs = residuePairs(start[0]!);
   const native = near(start[0]!.positions, 0, pairs);
   const nativeCount = Math.max(

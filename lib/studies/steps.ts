@@ -1,6 +1,7 @@
 /** Studies of molecular dynamics: how many steps a second, whole steps as a run takes them. */
 
 import { langevin, simulate } from '../md/index.js';
+import { checkCount, checkPositive } from '../md/integrators.js';
 import { placeOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import type { Structure } from '../structure/index.js';
@@ -37,9 +38,13 @@ export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
  * Columns: seconds (of one step of all replicas, median over stretches), seconds_p5, seconds_p95, rate (replica-steps/s),
  * nsPerDay (all replicas together), listRebuilds (per 1000 steps), temperature (K, at the end), peakBytes (of all that the process
  * held where the model computes).
+ * @throws EINVALID for replicas or steps that are no positive whole numbers, a stretch that is not positive
  */
 export function stepStudy(options: StepStudyOptions): Promise<Table> {
   const { seed = 1, stretch = 0.25, structure, temperature = 300, timestep = 2 } = options;
+  for (const count of options.replicas ?? []) checkCount('stepStudy.replicas', count);
+  if (options.steps !== undefined) checkCount('stepStudy.steps', options.steps);
+  checkPositive('stepStudy.stretch', stretch, 's');
   return study<{ model: string; replicas: number }>({
     name: options.name ?? 'md steps',
     grid: { model: Object.keys(options.models), replicas: options.replicas ?? [1] },

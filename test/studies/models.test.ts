@@ -3,7 +3,13 @@ import * as assert from 'uvu/assert';
 import { evaluate, harmonicWell, Potential, randomSchnet } from '../../lib/models/index.js';
 import { native } from '../../lib/native.js';
 import { randomGlobule, replicas } from '../../lib/structure/index.js';
-import { accuracyStudy, memoryStudy, stageStudy, throughputStudy } from '../../lib/studies/index.js';
+import {
+  accuracyStudy,
+  batchStudy,
+  memoryStudy,
+  stageStudy,
+  throughputStudy,
+} from '../../lib/studies/index.js';
 
 const quiet = { progress: false, version: '1' } as const;
 const well = (k: number): Potential => harmonicWell({ k });
@@ -45,6 +51,23 @@ test('throughput: rate, spread and simulated time belong together', async () => 
   assert.is(row!['repeats'], 5);
   assert.is(row!['backend'], 'reference');
   assert.is(row!['precision'], 'float64');
+});
+
+test('counts that are none are refused before anything is measured', () => {
+  const model = (): Potential => assert.unreachable('built') as never;
+  for (const [wrong, message] of [
+    [{ replicas: [2, 0] }, /study\.replicas: must be a whole number of at least 1, received 0/],
+    [{ replicas: [-1] }, /study\.replicas: .*received -1/],
+    [{ atoms: [1.5] }, /study\.atoms: .*received 1\.5/],
+    [{ models: {} }, /models: must name at least one potential/],
+  ] as const)
+    assert.throws(() => throughputStudy({ models: { model }, progress: false, ...wrong }), message);
+  for (const [wrong, message] of [
+    [{ limit: 0 }, /batchStudy\.limit: .*received 0/],
+    [{ bytes: -1 }, /batchStudy\.bytes: must be positive, received -1/],
+    [{ models: { model: 3 as never } }, /batchStudy\.models\.model: must be a function/],
+  ] as const)
+    assert.throws(() => batchStudy({ models: { model }, progress: false, ...wrong }), message);
 });
 
 test('memory: what native code holds at its peak, of new models only', async () => {

@@ -73,6 +73,22 @@ test('sampling gives what the frames of the same run give', async () => {
   assert.ok(Math.abs(got.nativeContacts.mean - mean(folded.map((k) => probability[k]!))) < 1e-12);
 });
 
+test('sampling and steps that would measure nothing are refused', async () => {
+  const refused = async (what: () => Promise<unknown>, message: RegExp): Promise<void> => {
+    const error: unknown = await Promise.resolve()
+      .then(what)
+      .catch((e: unknown) => e);
+    assert.is((error as { code?: string }).code, 'EINVALID', String(error));
+    assert.match(String(error), message);
+  };
+  await refused(() => sampleProtein(priors, [], { steps: 10 }), /start: must hold at least one structure/);
+  await refused(() => sampleProtein(priors, [protein], { steps: 10, every: 50 }), /more than discard \(2\)/);
+  await refused(() => sampleProtein(priors, [protein], { steps: -1 }), /steps: .*received -1/);
+  const models = { priors };
+  await refused(() => stepStudy({ ...quiet, models, structure: protein, replicas: [0] }), /received 0/);
+  await refused(() => stepStudy({ ...quiet, models, structure: protein, stretch: -1 }), /stretch: .* -1/);
+});
+
 test('drift is the slope of the total energy, in meV per particle and ns', async () => {
   const start = (await sampleProtein(priors, [protein, protein], { steps: 200, seed: 2 })).last;
   const got = await energyDriftOf(priors, start, { steps: 400, timestep: 2, every: 10 });
