@@ -22,7 +22,8 @@ blockquote{margin:1em 0;padding:0 1em;border-left:3px solid var(--line);color:va
 .code{position:relative;background:var(--code);border:1px solid var(--line);border-radius:6px;padding:.7rem 1rem}
 .count{position:absolute;right:100%;top:.75rem;margin-right:.6rem;color:var(--soft);font-size:.75rem}
 @media (max-width:60rem){.count{display:none}}
-.outputs{padding:.7rem 1rem .2rem;overflow-x:auto}
+.outputs{padding:.7rem 1rem .2rem;overflow-x:auto;margin-right:min(0px,calc((66rem - 100vw)/2 + 1.5rem))}
+.outputs pre{white-space:pre-wrap;overflow-wrap:anywhere}
 .outputs>*{margin:.35rem 0}
 .outputs img{background:#fff}
 .stderr{color:var(--soft)}
@@ -35,5 +36,6 @@ button{font:inherit;color:inherit;background:var(--code);border:1px solid var(--
 .code .c{color:var(--c);font-style:italic}.code .s{color:var(--s)}.code .n{color:var(--n)}.code .k{color:var(--k)}
 .t1{font-weight:700}.t2{color:var(--soft)}.t31,.t91{color:var(--bad)}.t32,.t92{color:var(--s)}.t33,.t93{color:var(--n)}.t34,.t94{color:var(--accent)}.t35,.t95{color:var(--k)}
 .t36,.t96{color:var(--t)}.t37,.t90{color:var(--soft)}
-@media print{main{max-width:none;padding:0}.code{break-inside:avoid}}
+@media print{main{max-width:none;padding:0}.code{break-inside:avoid}.outputs{overflow:visible;margin-right:0}pre{white-space:pre-wrap;overflow-wrap:anywhere}
+th,td{padding:.2rem .3rem;overflow-wrap:anywhere}table{font-size:.7rem}}
 `;

@@ -134,4 +134,168 @@ test('README: the kernel beside others', () => {
   ]);
 });
 
+const notebook = JSON.parse(readFileSync(join(root, 'notebooks', 'flashschnet.ipynb'), 'utf8')) as {
+  cells: { cell_type: string; source: string[] }[];
+};
+const prose = notebook.cells
+  .filter((c) => c.cell_type === 'markdown')
+  .map((c) => c.source.join(''))
+  .join('\n\n');
+const of = (table: string, wanted: Row) => row(study, { study: table, ...wanted });
+
+test('flashschnet.ipynb: what the text says of speed', () => {
+  const ms = (model: string): number => of('ablation', { model })('seconds');
+  const times = (model: string): number => ms('baseline') / ms(model);
+  numbers(prose, pattern('alone ', ' times the baseline, and without it the other three reach ', '\\.'), [
+    times('only 2, message passing'),
+    times('all but 2'),
+  ]);
+  numbers(
+    prose,
+    pattern('radial basis alone brings ', ', and a third on top of the other three \\(', ' to ', '\\)'),
+    [times('only 1, radial basis'), times('all but 1'), times('all four')],
+  );
+  numbers(prose, pattern('All four give ', ' times, the table ', '\\.'), [times('all four'), times('table')]);
+  const rate = (model: string, replicas = 128): number => of('md throughput', { model, replicas })('rate');
+  const speed = (model: string): number => rate(model) / rate('baseline');
+  numbers(
+    prose,
+    pattern(
+      'baseline takes ',
+      ' replica-steps/s, `flash` ',
+      ' \\(',
+      ' times; .*16-bit operands ',
+      ', and the table ',
+      ' \\(',
+      ' times\\)',
+    ),
+    [rate('baseline'), rate('flash'), speed('flash'), rate('flash, 16 bit'), rate('table'), speed('table')],
+  );
+  numbers(prose, pattern('`flash`: ', ' times our baseline, ', ' % less memory'), [
+    speed('flash'),
+    100 *
+      (1 -
+        of('memory', { model: 'flash', replicas: 64 })('peakBytes') /
+          of('memory', { model: 'baseline', replicas: 64 })('peakBytes')),
+  ]);
+  numbers(prose, pattern('`table` is ', ' times the baseline'), [speed('table')]);
+  numbers(prose, pattern('One replica takes ', ' ms a step'), [
+    1000 * of('md throughput', { model: 'table', replicas: 1 })('seconds'),
+  ]);
+});
+
+test('flashschnet.ipynb: what the text says of memory and errors', () => {
+  const peak = (model: string, replicas: number): number =>
+    of('memory', { model, replicas })('peakBytes') / 1e9;
+  numbers(
+    prose,
+    pattern('64 replicas take ', ' GB by the baseline, ', ' GB by `flash` and ', ' GB by `table`'),
+    [peak('baseline', 64), peak('flash', 64), peak('table', 64)],
+  );
+  numbers(prose, pattern("At 128 replicas the baseline's ", " GB .*`flash`'s ", ' GB beside'), [
+    peak('baseline', 128),
+    peak('flash', 128),
+  ]);
+  const error = (model: string): number => of('accuracy', { model })('forceError');
+  const exact = [
+    'baseline',
+    'only 1, radial basis',
+    'only 2, message passing',
+    'only 3, aggregation',
+    'flash: all but 4',
+  ];
+  const coarse = ['only 4, 16 bit', 'all but 1', 'all but 2', 'all but 3', 'all four'].map(error);
+  numbers(
+    prose,
+    pattern(
+      'pipelines are within ',
+      ', 16-bit weights cost ',
+      ' to ',
+      ', and tables .*\\(',
+      ', ',
+      ' and ',
+      ' for 1e-5',
+    ),
+    [
+      Math.max(...exact.map(error)),
+      Math.min(...coarse),
+      Math.max(...coarse),
+      error('table'),
+      error('table 1e-4'),
+      error('table 1e-3'),
+    ],
+  );
+  numbers(prose, pattern("Without the envelope's gradient forces are ", ' % off'), [
+    100 * error('w/o envelope gradient'),
+  ]);
+  numbers(prose, pattern('keep the forces \\(', '\\)'), [error('all four')]);
+});
+
+test('flashschnet.ipynb: what the text says of dynamics in fewer bits', () => {
+  const q = (format: string) => of('quantisation', { format });
+  const force = (format: string): number => q(format)('forceError');
+  numbers(
+    prose,
+    pattern(
+      'forces are ',
+      ' off in float16, .*, ',
+      ' in bfloat16 and ',
+      ' in int8; .* is at ',
+      ' and faster',
+    ),
+    [force('float16'), force('bfloat16'), force('int8'), force('table 1e-4')],
+  );
+  const drift = (format: string): number[] => [q(format)('drift'), q(format)('driftError')];
+  numbers(
+    prose.replaceAll('−', '-'),
+    pattern(
+      'doubles over the same time: ',
+      ' ± ',
+      ' meV .*, ',
+      ' ± ',
+      " for float16\\. The tables' ",
+      ' ± ',
+      ' differ .*\\(',
+      ' ± ',
+      '\\)',
+    ),
+    [...drift('float32'), ...drift('float16'), ...drift('table 1e-4'), ...drift('int8')],
+  );
+  assert.ok(Math.abs(q('float32')('drift') - q('float64 table')('drift')) < 0.01);
+  const column = (name: string): number[] =>
+    study
+      .filter((r) => r['study'] === 'quantisation' && Number(r['contactNoise']) > 0)
+      .map((r) => r[name] as number);
+  numbers(
+    prose,
+    pattern('by more than ', ' in contact probability, where independent runs would by ', ' to ', '\\.'),
+    [
+      Math.max(...column('contactShift')),
+      Math.min(...column('contactNoise')),
+      Math.max(...column('contactNoise')),
+    ],
+  );
+  const rg = (format: string): number[] => [q(format)('rg'), q(format)('rgError')];
+  numbers(prose, pattern('Radius of gyration\\.\\*\\* ', ' ± ', ' Å .* and ', ' ± ', ' Å \\(tables'), [
+    ...rg('float32'),
+    ...rg('table 1e-5'),
+  ]);
+  const reached = (model: string, stage: string): number => 100 * of('roofline', { model, stage })('reached');
+  numbers(
+    prose,
+    pattern(
+      'bound by memory \\(',
+      ' % and ',
+      ' % .*matrix products \\(',
+      ' % and ',
+      " %\\), the table's by shared memory \\(",
+      ' %\\) and arithmetic \\(',
+      ' %\\)',
+    ),
+    ['baseline', 'flash', 'table'].flatMap((m) =>
+      ['message', 'message reverse'].map((stage) => reached(m, stage)),
+    ),
+  );
+});
+
 test.run();
