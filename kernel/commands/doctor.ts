@@ -1,7 +1,8 @@
 /** `mdlab doctor`: what was found on this machine, and whether its backends agree. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { usableGpu } from '../../lib/cuda.js';
 import { invalid } from '../../lib/errors.js';
@@ -15,6 +16,10 @@ import { version } from '../version.js';
 
 export const help = `mdlab doctor   what was found on this machine, and the largest difference between the backends' forces
   Exits with 1 when the addon does not load or a backend is off.`;
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+/** A bundle is built already, and has no npm to build or install with. */
+const bundled = !existsSync(join(root, 'package-lock.json'));
 
 /** One line of the report; `wrong` makes the whole fail. */
 interface Finding {
@@ -80,7 +85,7 @@ function versionOf(command: string): string {
   const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
   return status === 0
     ? stdout.split('\n')[0]!
-    : `${command} not found; npm run setup installs it or says how`;
+    : `${command} not found; ${bundled ? 'a bundle needs none' : 'npm run setup installs it or says how'}`;
 }
 
 function addon(): Finding[] {
@@ -127,7 +132,6 @@ function gpus(): Finding[] {
 }
 
 function frontEnds(): Finding[] {
-  const root = fileURLToPath(new URL('../../../', import.meta.url));
   const jupyter = findJupyter(root);
   const kernels = listKernelspecs().map((k) => k.folder);
   return [
@@ -135,7 +139,7 @@ function frontEnds(): Finding[] {
       name: 'Jupyter',
       text: jupyter
         ? `${jupyter.kind} ${jupyter.version}, ${jupyter.command}`
-        : 'none found; npm start installs one',
+        : `none found; ${bundled ? 'run and export need none' : 'npm start installs one'}`,
     },
     {
       name: 'kernel installed in',
@@ -143,9 +147,20 @@ function frontEnds(): Finding[] {
     },
     {
       name: 'Chromium',
-      text: findChromium() ?? 'none found: PDF and WebGL figures need it (apt-get install chromium)',
+      text: browser(),
     },
   ];
+}
+
+function browser(): string {
+  const path = findChromium();
+  if (!path) return 'none found: PDF and WebGL figures need it (apt-get install chromium)';
+  const { error, status, stderr, stdout } = spawnSync(path, ['--version'], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  if (status === 0) return `${stdout.trim()}, ${path}`;
+  return `${path} does not start: ${(error?.message ?? stderr).trim().split('\n')[0]}`;
 }
 
 /** The same forces by every backend and pipeline, on the benchmark protein with seeded random weights. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -10,7 +10,7 @@ import { fontCovers, textWidth } from '../../lib/plot/font.js';
 import { bars, figure, heatmap, histogram, line, reference, scatter } from '../../lib/plot/index.js';
 import { needsBrowser, rasterize } from '../../lib/plot/render.js';
 import { binned } from '../../lib/plot/traces.js';
-import { root } from '../tools.js';
+import { root, skip } from '../tools.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdlab-figure-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -249,6 +249,29 @@ test('a figure that cannot be written says why', async () => {
     assert.unreachable();
   } catch (e) {
     assert.match(String(e), /none.a\.svg: cannot be written: its folder does not exist/);
+  }
+});
+
+test('a browser that is there and does not start is told in its own words', async () => {
+  if (process.platform === 'win32') return skip('a browser that does not start', 'no shell scripts');
+  const place = join(folder, 'broken');
+  mkdirSync(place);
+  const words = 'error while loading shared libraries: libnss3.so';
+  writeFileSync(join(place, 'chromium'), `#!/bin/sh\necho '${words}' >&2\nexit 127\n`, { mode: 0o755 });
+  const path = process.env['PATH'];
+  process.env['PATH'] = `${place}:${path}`;
+  try {
+    await figure({ type: 'scatter3d', x: [0], y: [0], z: [0] }).toPNG();
+    assert.unreachable();
+  } catch (e) {
+    assert.is((e as { code?: string }).code, 'ENOTFOUND', String(e));
+    assert.match(
+      String(e),
+      /figure with WebGL: .*broken.chromium does not start: .*libnss3\.so; PNG and SVG/,
+    );
+    assert.is(String(e).split('\n').length, 1);
+  } finally {
+    process.env['PATH'] = path;
   }
 });
 
