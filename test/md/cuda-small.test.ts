@@ -30,15 +30,21 @@ const published: Partial<SchnetConfig> = {
 };
 const narrow: Partial<SchnetConfig> = { ...published, hidden: 20, filters: 13, head: [17] };
 const mixed = [globule(20, 4, 1), periodicCell(9, 2), globule(1, 1, 3), globule(37, 5, 4)];
-const open = (copies: number, atoms: number): Structure[] => jittered(globule(atoms, 6, 5), copies, 0.05, 1);
+const open = (copies: number, atoms: number): Structure[] =>
+  jittered(globule(atoms, 6 * Math.cbrt(atoms / 60), 5), copies, 0.05, 1);
 
-/** Two channels a lane and one; a list and all pairs; the tiles of few atoms and of many; tournaments of two sizes. */
+/**
+ * Two channels a lane and one; a list and all pairs; the tiles of few atoms and of many; tournaments of several small systems
+ * a block, and of one large system.
+ */
 const batches: [name: string, config: Partial<SchnetConfig>, systems: Structure[]][] = [
   ['mixed systems', published, mixed],
   ['mixed systems of odd widths', narrow, mixed],
   ['one open system', published, open(1, 60)],
   ['36 open systems', published, open(36, 60)],
-  ['150 small open systems', published, open(150, 20)],
+  ['270 small open systems', published, open(270, 20)],
+  ['540 small open systems of odd widths', narrow, open(540, 20)],
+  ['24 large open systems', { ...published, filters: 96 }, open(24, 300)],
 ];
 const table: [SchnetOptions, number][] = [
   [{ pipeline: 'table', tolerance: 1e-4 }, 5e-4],
@@ -50,6 +56,8 @@ const others: [SchnetOptions, number][] = [
   [{ pipeline: 'flash', operands: 'tf32' }, 2e-2],
   [{ pipeline: 'flash', operands: 'int8' }, 1],
   [{ pipeline: 'baseline' }, 1e-5],
+  [{ pipeline: 'baseline', techniques: { radialBasis: true } }, 1e-5],
+  [{ pipeline: 'baseline', techniques: { aggregation: true } }, 1e-5],
   [
     { pipeline: 'baseline', techniques: { radialBasis: true, messagePassing: true, aggregation: true } },
     1e-5,
@@ -64,7 +72,10 @@ for (const [name, config, systems] of batches)
       const want = evaluate(at({ backend: 'cpu', pipeline: 'flash', precision: 'float64' }), systems, {
         virial: true,
       });
-      const got = evaluate(at({ backend: 'cuda', ...options }), systems, { virial: true });
+      const potential = at({ backend: 'cuda', ...options });
+      const got = evaluate(potential, systems, { virial: true });
+      const { energy } = evaluate(potential, systems, { forces: false });
+      assert.ok(relativeError(energy, got.energy) < 1e-5, 'energy alone');
       for (const key of ['energy', 'forces', 'virial'] as const) {
         const error = relativeError(got[key]!, want[key]!);
         assert.ok(error < limit, `${key}: ${error}`);
