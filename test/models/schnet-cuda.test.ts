@@ -163,7 +163,7 @@ onCuda('two runs give the same bits, and a batch what its systems give alone to 
 onCuda('a big batch gives each replica what it gets alone', () => {
   const one = globule(269, 14, 1);
   // Kernels take tiles of another size for each of these.
-  for (const count of [12, 32, 64]) {
+  for (const count of [3, 5, 8, 13, 32, 64]) {
     const replicas = jittered(one, count, 0.1, 2);
     for (const way of [flash, table]) {
       const model = randomSchnet({}, way);

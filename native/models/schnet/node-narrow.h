@@ -16,11 +16,11 @@ __device__ __forceinline__ void mmaHalf(float (&c)[4], const uint4& a, unsigned 
       : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
 }
 
-// How eight warps share Out channels x T atoms: pieces of 32 channels (16 for small tiles, so that
+// How eight warps share Out channels x T atoms: pieces of 32 channels (16 for tiles alone, so that
 // all warps work) times columns of up to `width` eights of atoms.
 template <int Out, int T>
 struct Division {
-  static constexpr int half = T < 24 ? 1 : 0;
+  static constexpr int half = T <= narrowAlone ? 1 : 0;
   static constexpr int rows = half ? 1 : 2;  // fragments of 16 channels in a piece
   static constexpr int pieces = Out / 32 * (half ? 2 : 1);
   static constexpr int eights = T / 8;
@@ -32,7 +32,8 @@ struct Division {
 template <int T>
 class Narrow {
  public:
-  static constexpr int size = T, tiles = 1, each = 256, threads = 256, blocks = T < 24 ? 1 : 2;
+  static constexpr int size = T, tiles = 1, each = 256, threads = 256,
+                       blocks = T <= narrowAlone ? 1 : 2;
   // Whether another kernel goes back from the top.
   static constexpr bool apart = false;
   int thread, worker, first, end;
@@ -152,7 +153,7 @@ template <int In, int Out, int P, class Beside, class Finish>
 __device__ __forceinline__ void Narrow<T>::layer(const NodeMatrix& matrix, const Scales<T>& scales,
                                                  const Beside& beside, const Finish& finish) {
   using D = Division<Out, T>;
-  constexpr int steps = In / 16, depth = T < 24 ? 8 : 1;
+  constexpr int steps = In / 16, depth = T <= narrowAlone ? 8 : 1;
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   for (int job = threadIdx.x / 32; job < D::pieces * D::columns; job += 8) {
     const int piece = job % D::pieces, column = job / D::pieces;
@@ -163,7 +164,7 @@ __device__ __forceinline__ void Narrow<T>::layer(const NodeMatrix& matrix, const
     float bias[2 * D::rows] = {};
     if (matrix.bias) readConstant(matrix.bias + channel, bias);
     // Large tiles have no registers for all of it.
-    constexpr bool early = T < 24;
+    constexpr bool early = T <= narrowAlone;
     float u[early ? D::width : 1][2][2 * D::rows] = {};
     const auto fetchFor = [&](int w) {
 #pragma unroll

@@ -8,15 +8,23 @@
 // MB: 9.2 µs from HBM, less where the L2 holds them. Measured on one H200, in a graph of nothing
 // else (all: the seven or eight kernels of an evaluation, one after the other):
 //   replicas        1      8     16     32     64
-//   update        4.8   10.6   11.0   13.9   19.1 µs (narrow tiles: 4.8, 10.0, 12.7, 16.0, 25.5)
-//   top           9.3   23.9   24.4   27.9   36.8    (9.3, 20.4, 26.4, 34.9, 57.4)
-//   reverse       4.3    8.8    8.9   12.2   17.2    (4.3, 8.9, 11.4, 14.6, 24.8)
-//   all          37.5   96.0   89.0  113.7  160.1
-// so 0.48 of the floor. 17,216 atoms are 269 tiles, five more than two for each multiprocessor:
-// those with three take 5 µs longer than those with two (32 replicas), and all wait for them. A
-// seventh of reverse's samples wait for a tile's first rows. 16 atoms to a warp by mma.sync for
-// what is over two tiles gave the same bits but took longer (20.8 µs for 18.0), and so did blocks
-// in pairs that share the copies of weights (24.3).
+//   update        4.8    8.2   11.0   13.9   19.1 µs
+//   top           9.3   16.0   24.6   27.9   36.8
+//   reverse       4.4    7.4    9.0   12.2   17.2
+//   all          34.9   61.0   89.0  113.7  160.1
+// Up to 32 atoms a multiprocessor tiles are narrow, all in one round (wide ones leave most idle: 8
+// replicas 10.7, 23.8, 8.7, 85.6 µs; two rounds of narrow ones: 16
+// replicas 12.8, 26.5, 11.4, 97.4). Narrow tiles of all sizes give the same bits; wide ones take
+// sums in another order, so that a replica among many agrees with itself among few to rounding.
+// Asking for the next layer's weights by asynchronous copies took as long; for the first layer's
+// before the wait for the kernel before, in registers, 31.4 µs for 34.9 but one replica's step only
+// a hundredth less.
+//
+// 64 replicas have 0.48 of the floor. 17,216 atoms are 269 tiles, five more than two for each
+// multiprocessor: those with three take 5 µs longer than those with two (32 replicas), and all wait
+// for them. A seventh of reverse's samples wait for a tile's first rows. 16 atoms to a warp by
+// mma.sync for what is over two tiles gave the same bits but took longer (20.8 µs for 18.0), and so
+// did blocks in pairs that share the copies of weights (24.3).
 namespace mdlab {
 namespace node {
 

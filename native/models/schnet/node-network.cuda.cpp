@@ -10,9 +10,10 @@ namespace mdlab {
 namespace {
 
 constexpr int threads = 256;
-constexpr int narrowSizes[] = {8, 16, 32, 48, 64, 72};
-// Up to so many atoms a multiprocessor small tiles take less time (measured on one H200).
-constexpr int narrowUpTo = 16;
+constexpr int narrowSizes[] = {8, 16, 24, 32, 48, 64, 72};
+// Up to so many atoms a multiprocessor, in one round of narrow tiles, these take less time than
+// wide ones (node-network.cu).
+constexpr int narrowUpTo = 32;
 
 // Names of the kernels for one model and tile, in the order in which they are fetched.
 std::vector<std::string> kernelNames(int H, int F, Activation activation, bool half,
@@ -34,6 +35,7 @@ std::vector<std::string> kernelNames(int H, int F, Activation activation, bool h
 const char* const source = "models/schnet/node-network.cu";
 const cuda::ListedKernels listed[] = {
     {source, kernelNames(128, 128, Activation::tanh, false, "Narrow<8>", {128, 64})},
+    {source, kernelNames(128, 128, Activation::tanh, false, "Narrow<24>", {128, 64})},
     {source, kernelNames(128, 128, Activation::tanh, false, "Narrow<72>", {128, 64})},
     {source, kernelNames(160, 96, Activation::shiftedSoftplus, false, "Narrow<32>", {})},
     {source, kernelNames(64, 32, Activation::silu, true, "Narrow<48>", {32})},
@@ -143,7 +145,7 @@ NodeNetworkOnDevice::Tiling NodeNetworkOnDevice::narrowTiling(std::int64_t atoms
   for (const int size : narrowSizes) {
     if (std::size_t(2) * size * widest_ * 4 + 8192 > device_.info().sharedPerBlock) continue;
     const std::int64_t blocks = (atoms + size - 1) / size;
-    const int together = size < 24 ? 1 : 2;
+    const int together = size <= narrowAlone ? 1 : 2;
     const std::int64_t rounds = (blocks + together * slots - 1) / (together * slots);
     // A block's time: its atoms, and about 40 atoms' worth of reading weights.
     const double time = static_cast<double>(rounds) * (size * together + 40);

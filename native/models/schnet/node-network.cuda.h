@@ -16,6 +16,10 @@ struct NodeMatrix {
 
 constexpr int maxHeadLayers = 6;  // hidden layers of the output network
 
+// Tiles of node-narrow.h up to so many atoms have a multiprocessor to themselves, larger ones share
+// it with another.
+constexpr int narrowAlone = 24;
+
 // A block of node-wide.h: its tiles; in its shared memory parts of layers' weights, 32 summed
 // channels each, and the tiles' rows.
 constexpr int wideAtoms = 64, wideTiles = 3, wideThreads = 128 * wideTiles;
