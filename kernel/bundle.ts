@@ -69,7 +69,10 @@ function main(): void {
   copyAddon(folder);
   copyProject(folder);
   for (const name of wantedPackages()) copyPackage(name, folder);
-  if (packed) pack(folder, output);
+  if (packed) {
+    say('packing (a minute or two)');
+    pack(folder, output);
+  }
   say(
     `${output}, ${packed ? `${megabytes(statSync(output).size)}, ` : ''}${megabytes(sizeOf(folder))} unpacked`,
   );
@@ -103,7 +106,7 @@ function copyAddon(folder: string): void {
   const arch = process.arch === 'x64' ? 'x86-64-v3' : 'armv8-a';
   const launcher = works('ccache') ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
   const link = '-static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,--strip-all';
-  say('building the addon to travel');
+  say('building the addon to travel (a minute or two)');
   quietly('cmake', [
     ...['-S', join(root, 'native'), '-B', build, '-DCMAKE_BUILD_TYPE=Release', `-DMDLAB_ARCH=${arch}`],
     ...[`-DCMAKE_MODULE_LINKER_FLAGS=${process.platform === 'linux' ? link : ''}`, ...launcher],

@@ -1,9 +1,10 @@
 /** Tells Jupyter about the kernel: a folder with kernel.json and logos in one of Jupyter's data folders. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalid, MdlabError, systemReason } from '../lib/errors.js';
+import { writeWhole } from '../lib/io/write-whole.js';
 import { version } from './version.js';
 
 export interface KernelspecPlace {
@@ -66,7 +67,7 @@ export async function installKernelspec(options: KernelspecOptions = {}): Promis
     env: options.env ?? {},
     metadata: { debugger: false, mdlab: true, version },
   };
-  writeFileSync(spec, `${JSON.stringify(content, null, 2)}\n`);
+  writeWhole(spec, [`${JSON.stringify(content, null, 2)}\n`]);
   await writeLogos(folder);
   return folder;
 }
@@ -144,9 +145,9 @@ const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
 
 async function writeLogos(folder: string): Promise<void> {
   const { Resvg } = await import('@resvg/resvg-js');
-  writeFileSync(join(folder, 'logo-svg.svg'), logo);
+  writeWhole(join(folder, 'logo-svg.svg'), [logo]);
   for (const size of [32, 64]) {
     const png = new Resvg(logo, { fitTo: { mode: 'width', value: size } }).render().asPng();
-    writeFileSync(join(folder, `logo-${size}x${size}.png`), png);
+    writeWhole(join(folder, `logo-${size}x${size}.png`), [png]);
   }
 }

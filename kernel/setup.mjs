@@ -45,7 +45,11 @@ function installPackages() {
   const stamp = join(root, 'node_modules', '.mdlab-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return say('packages', 'up to date');
   say('packages', 'installing with npm ci');
-  run(windows ? 'npm.cmd' : 'npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
+  run(
+    windows ? 'npm.cmd' : 'npm',
+    ['ci', '--no-fund', '--no-audit', '--loglevel=error'],
+    '; a machine that reaches no registry takes a bundle: `npm run bundle` on one that does',
+  );
   writeFileSync(stamp, lock);
 }
 
@@ -151,7 +155,7 @@ function firstLine(command) {
   return status === 0 ? stdout.split('\n')[0] : undefined;
 }
 
-function run(command, args) {
+function run(command, args, remedy = '') {
   try {
     execFileSync(command, args, {
       cwd: root,
@@ -160,7 +164,7 @@ function run(command, args) {
     });
   } catch (e) {
     throw new Stop(
-      `\`${command} ${args.join(' ')}\` failed (${e.status ?? e.code}); what it said stands above`,
+      `\`${command} ${args.join(' ')}\` failed (${e.status ?? e.code}); what it said stands above${remedy}`,
     );
   }
 }

@@ -98,6 +98,17 @@ test('kernelspec: several versions side by side, and one whose files are gone', 
   assert.not(existsSync(data));
 });
 
+test('kernelspec: a place that cannot be written is told in words', async () => {
+  const file = join(temporaryFolder(), 'file');
+  writeFileSync(file, '');
+  const refused = await mdlab(['kernel', 'install', '--prefix', file]);
+  assert.is(refused.code, 1);
+  assert.match(
+    refused.stderr,
+    /kernels.mdlab: cannot be made: a folder of its path is a file; choose another place/,
+  );
+});
+
 test('kernelspec: what a person put beside it stays', async () => {
   const prefix = temporaryFolder();
   await mdlab(['kernel', 'install', '--prefix', prefix]);
