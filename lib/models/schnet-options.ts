@@ -75,7 +75,7 @@ export interface SchnetOptions {
    */
   envelopeGradient?: boolean;
   /**
-   * Error allowed in the tabulated filters' values and slopes, RMS relative to RMS, of every block; the number of
+   * With pipeline `table`: error allowed in the tabulated filters' values and slopes, RMS relative to RMS, of every block; the number of
    * intervals follows. Where a table cannot have enough of them (on a GPU 1016, and less where its shared memory is
    * small) or rounding is more than this, it is made as good as it can be, and `table.worstError` says what was reached.
    * Default 3e-6 on a CPU and 1e-5 on a GPU, where more intervals than fit fast memory cost more than they bring: forces
@@ -159,6 +159,8 @@ export function checkOptions(options: SchnetOptions): FullSchnetOptions {
   const entries = choice('entries', options.entries ?? 'float32', entryNames);
   if (entries !== 'float32' && (reference || pipeline !== 'table'))
     invalid('schnet.entries', "must go with pipeline 'table'", reference ? 'reference' : pipeline);
+  if (options.tolerance !== undefined && (reference || pipeline !== 'table'))
+    invalid('schnet.tolerance', "must go with pipeline 'table'", reference ? 'reference' : pipeline);
   const tolerance = options.tolerance ?? (entries === 'int16' ? 1e-4 : backend === 'cuda' ? 1e-5 : 3e-6);
   if (!(tolerance >= 1e-12 && tolerance <= 0.1))
     invalid('schnet.tolerance', 'must be between 1e-12 and 0.1', tolerance);

@@ -60,6 +60,14 @@ test('options that do not fit are refused by name', () => {
     [/schnet.pipeline: must be left out/, { backend: 'reference', pipeline: 'flash' }],
     [/schnet.techniques: must go with pipeline 'baseline'/, { techniques: { aggregation: true } }],
     [
+      /schnet.tolerance: must go with pipeline 'table', received "flash"/,
+      { pipeline: 'flash', tolerance: 1e-4 },
+    ],
+    [
+      /schnet.tolerance: must go with pipeline 'table', received "reference"/,
+      { backend: 'reference', tolerance: 1e-4 },
+    ],
+    [
       /schnet.operands: must be one of .*'int8'.*received "int4"/,
       { pipeline: 'flash', operands: 'int4' as 'int8' },
     ],
