@@ -17,9 +17,7 @@ enum Attribute : int {
 };
 constexpr int outOfMemory = 2;
 constexpr int poolReleaseThreshold = 4;
-// Relaxed: a kernel that is launched for the first time may make the driver, or a tool between us
-// and it, ask for memory, which ends stricter captures.
-constexpr int captureRelaxed = 2;
+constexpr int captureThreadLocal = 1;
 
 DeviceInfo describe(int index) {
   const Driver& d = driver();
@@ -115,7 +113,10 @@ void Device::use() {
 
 std::pair<std::size_t, std::size_t> Device::freeAndTotal() {
   use();
-  check(driver().memPoolTrimTo(pool_, 0), "device memory pool");
+  {
+    const auto lock = apartFromCaptures();
+    check(driver().memPoolTrimTo(pool_, 0), "device memory pool");
+  }
   std::size_t free = 0, total = 0;
   check(driver().memGetInfo(&free, &total), "device memory");
   return {free, total};
@@ -254,9 +255,15 @@ void zeroOnDevice(Stream& stream, void* to, std::size_t bytes) {
   if (bytes) check(driver().memsetD8Async(addressOf(to), 0, bytes, stream.handle()), "zero");
 }
 
+namespace {
+std::shared_mutex captures;
+}
+std::unique_lock<std::shared_mutex> apartFromCaptures() { return std::unique_lock(captures); }
+
 Graph::Graph(Stream& stream, const std::function<void()>& body) {
   const Driver& d = driver();
-  check(d.streamBeginCapture(stream.handle(), captureRelaxed), "graph capture");
+  std::shared_lock capturing(captures);
+  check(d.streamBeginCapture(stream.handle(), captureThreadLocal), "graph capture");
   GraphHandle* graph = nullptr;
   try {
     body();
@@ -266,6 +273,7 @@ Graph::Graph(Stream& stream, const std::function<void()>& body) {
     throw;
   }
   check(d.streamEndCapture(stream.handle(), &graph), "graph capture");
+  capturing.unlock();
   const int result = d.graphInstantiate(&exec_, graph, 0);
   d.graphDestroy(graph);
   check(result, "graph");

@@ -2,6 +2,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -178,6 +180,10 @@ class DeviceBuffer {
   T* data_ = nullptr;
   std::size_t size_ = 0, capacity_ = 0;
 };
+
+// Held while modules come or go and pools are trimmed: the driver may wait for the whole device
+// then, which would end a capture that another thread is making. Not to be asked for in a capture.
+std::unique_lock<std::shared_mutex> apartFromCaptures();
 
 // Work recorded once and replayed as a whole.
 class Graph {

@@ -49,7 +49,10 @@ KernelModule::KernelModule(Device& device, const std::string& file,
     : device_(&device) {
   const Cubin cubin = compile(file, kernels, device.architecture());
   device.use();
-  const int result = driver().moduleLoadData(&module_, cubin.image.data());
+  const int result = [&] {
+    const auto lock = apartFromCaptures();
+    return driver().moduleLoadData(&module_, cubin.image.data());
+  }();
   if (refused(result))
     throw Error("EUNSUPPORTED",
                 "kernels of " + file + ": the driver (CUDA " +
@@ -70,6 +73,7 @@ KernelModule::~KernelModule() {
   } catch (const Error&) {
     return;
   }
+  const auto lock = apartFromCaptures();
   driver().moduleUnload(module_);
 }
 

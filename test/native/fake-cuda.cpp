@@ -1,15 +1,17 @@
 // A CUDA driver, a run-time compiler and cuBLASLt that compute nothing but check what they are
 // asked: every call with a handle must come from a thread on which the handle's device is current,
-// copies must lie within memory that is there, nothing waits or allocates within a capture, and no
-// launch asks for more than a device gives. A breach ends the process. Linked to as libcuda.so.1,
-// libnvrtc.so.13 and libcublasLt.so.13, it stands for machines that a test has not: without a
-// device, with an old driver, with two GPUs, with little memory, with one that fails in mid-run.
+// copies must lie within memory that is there, nothing waits or allocates within a capture, no
+// module comes or goes while any thread captures, and no launch asks for more than a device gives.
+// A breach ends the process. Linked to as libcuda.so.1, libnvrtc.so.13 and libcublasLt.so.13, it
+// stands for machines that a test has not: without a device, with an old driver, with two GPUs,
+// with little memory, with one that fails in mid-run.
 //
 // Environment: FAKE_CUDA_INIT, what cuInit gives; FAKE_CUDA_VERSION (13000); FAKE_CUDA_NAMES,
 // devices by comma; FAKE_CUDA_CAPABILITY (90); FAKE_CUDA_SHARED, bytes of a block (232448);
 // FAKE_CUDA_LOAD, what every FAKE_CUDA_LOAD_EVERY-th module's loading gives; FAKE_CUDA_MEMORY,
 // bytes of each device, read at every allocation; FAKE_CUDA_LOST_AT, the launch after which waiting
 // gives an illegal address. Built with OLD it lacks cuLaunchKernelEx.
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -105,6 +107,7 @@ std::mutex mutex;
 std::map<const char*, std::pair<std::size_t, Context*>> memory;
 std::size_t held[16];
 long launches = 0;
+std::atomic<int> captures{0};  // being made
 bool lost = false;
 
 // The bytes must lie in one allocation of the stream's device.
@@ -194,7 +197,10 @@ int cuDeviceGetDefaultMemPool(Context** pool, int device) {
   return success;
 }
 int cuMemPoolSetAttribute(void*, int, void*) { return success; }
-int cuMemPoolTrimTo(void*, std::size_t) { return success; }
+int cuMemPoolTrimTo(void*, std::size_t) {
+  require(captures == 0, "trimming a pool while a capture is made");
+  return success;
+}
 
 int cuMemAllocAsync(char** address, std::size_t bytes, void* on) {
   Stream* stream = used(on);
@@ -255,6 +261,7 @@ int cuStreamSynchronize(void* on) { return waitedFor(used(on)); }
 int cuStreamBeginCapture_v2(void* on, int) {
   Stream* stream = used(on);
   require(!stream->capture, "a capture within a capture");
+  ++captures;
   stream->capture = new Graph;
   stream->capture->origin = stream;
   stream->capture->streams.insert(stream);
@@ -263,6 +270,7 @@ int cuStreamBeginCapture_v2(void* on, int) {
 int cuStreamEndCapture(void* on, Graph** graph) {
   Graph* ended = used(on)->capture;
   require(ended != nullptr, "no capture to end");
+  --captures;
   bool loose = false;
   for (Stream* stream : ended->streams) {
     loose |= stream->loose;
@@ -318,12 +326,14 @@ int cuEventElapsedTime(float* milliseconds, Event* start, Event* end) {
 
 int cuModuleLoadData(Handle** module, const void*) {
   require(current != nullptr, "no context is current");
+  require(captures == 0, "loading kernels while a capture is made");
   *module = new Handle;
   static long loads = 0;
   if (++loads % setting("FAKE_CUDA_LOAD_EVERY", 1) != 0) return success;
   return static_cast<int>(setting("FAKE_CUDA_LOAD", success));
 }
 int cuModuleUnload(Handle* module) {
+  require(captures == 0, "unloading kernels while a capture is made");
   use(module, "kernels of another device, or unloaded twice")->ended = true;
   return success;
 }
