@@ -15,6 +15,7 @@ export const dataFiles = [
   'results/cpu-kernel.jsonl',
   'results/cpu-schnet.jsonl',
   'results/flashschnet.jsonl',
+  'results/gpu-tests.jsonl',
   'results/h200-teacher.jsonl',
   'results/judge.jsonl',
 ] as const;
