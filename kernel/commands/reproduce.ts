@@ -13,7 +13,7 @@ import { claimsIn } from '../claims.js';
 import { readNotebook } from '../notebook.js';
 import { type ParameterValues, takesParameter } from '../parameters.js';
 import { type RunResult, runNotebook } from '../runner.js';
-import { cellPrinter, parameters, withJoinedParameters, writeHtml } from './run.js';
+import { cellPrinter, onUnwritten, parameters, withJoinedParameters, writeHtml } from './run.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const folder = join(root, 'notebooks');
@@ -104,7 +104,7 @@ async function one(
     folder: output,
     signal,
     onCell: cellPrinter(),
-    onUnwritten: ({ message }) => console.error(`${message}; the run goes on`),
+    onUnwritten,
   });
   await writeHtml(join(output, `${name}.html`), result.notebook, pathOf(name));
   return { name, result, rows: claimsIn(result.notebook) };

@@ -62,7 +62,7 @@ export async function run(args: string[]): Promise<number> {
     folder: values.folder,
     signal: abort.signal,
     onCell: cellPrinter(),
-    onUnwritten: ({ message }) => console.error(`${message}; the run goes on`),
+    onUnwritten,
   });
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   if (html) await writeHtml(html, result.notebook, file);
@@ -164,6 +164,9 @@ export function cellPrinter(stream: NodeJS.WriteStream = process.stderr): (cell:
     stream.write(`${(colors ? painted(error) : error).traceback.join('\n')}\n`);
   };
 }
+
+/** Tells that the output could not be written meanwhile. */
+export const onUnwritten = ({ message }: Error): void => console.error(`${message}; the run goes on`);
 
 /** @param file the notebook's own, which has the pictures of its Markdown beside it */
 export async function writeHtml(target: string, notebook: Notebook, file: string): Promise<void> {

@@ -1,5 +1,4 @@
 /** How many replicas fit a GPU: estimated, then tried. */
-import { invalid } from '../errors.js';
 import { checkCount, checkPositive } from '../md/integrators.js';
 import { memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential } from '../models/potential.js';
@@ -8,7 +7,7 @@ import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
 import { freeBytes } from './place.js';
 import { pass } from './steps.js';
-import { study } from './study.js';
+import { checkMakers, study } from './study.js';
 
 export interface BatchStudyOptions {
   /** Built anew for every row. */
@@ -41,8 +40,7 @@ export function batchStudy(options: BatchStudyOptions): Promise<Table> {
   const { limit = 65_536, seed = 1 } = options;
   checkCount('batchStudy.limit', limit);
   if (options.bytes !== undefined) checkPositive('batchStudy.bytes', options.bytes, 'bytes');
-  for (const [name, model] of Object.entries(options.models))
-    if (typeof model !== 'function') invalid(`batchStudy.models.${name}`, 'must be a function', model);
+  checkMakers('batchStudy.models', options.models);
   const one = options.structure ?? randomGlobule({ beads: 269, radius: 14, seed });
   const copies = (count: number): Structure[] => replicas(one, count, { jitter: 0.1, seed });
   return study<{ model: string }>({

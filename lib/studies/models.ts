@@ -7,7 +7,7 @@ import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
 import { timeOnDevice } from './place.js';
-import { type Measured, study } from './study.js';
+import { checkMakers, type Measured, study } from './study.js';
 import { fewest, spread, type TimingOptions, timed } from './timing.js';
 
 export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
@@ -116,9 +116,7 @@ function deviceTiming(
 export function memoryStudy(
   options: ModelStudyOptions & { models: Readonly<Record<string, () => Potential>> },
 ): Promise<Table> {
-  for (const [name, model] of Object.entries(options.models)) {
-    if (typeof model !== 'function') invalid(`memoryStudy.models.${name}`, 'must be a function', model);
-  }
+  checkMakers('memoryStudy.models', options.models);
   const measure: ModelMeasure = async (potential, systems) => {
     await collectGarbage();
     const meter = memoryMeter(potential);

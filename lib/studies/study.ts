@@ -142,6 +142,12 @@ async function measureRow<P extends Parameters>(
   }
 }
 
+/** Models that a study makes anew: functions that give one. @throws EINVALID naming the one that is none */
+export function checkMakers(subject: string, models: Readonly<Record<string, unknown>>): void {
+  for (const [name, model] of Object.entries(models))
+    if (typeof model !== 'function') invalid(`${subject}.${name}`, 'must be a function', model);
+}
+
 /** One run as it is; of several, numbers by median and percentiles and the rest as the last run has it. */
 function combined(runs: readonly Measured[]): Measured {
   if (runs.length === 1) return runs[0]!;

@@ -13,8 +13,8 @@
 //   reverse       4.4    7.4    9.0   12.2   17.2
 //   all          34.9   61.0   89.0  113.7  160.1
 // Up to 32 atoms a multiprocessor tiles are narrow, all in one round (wide ones leave most idle: 8
-// replicas 10.7, 23.8, 8.7, 85.6 µs; two rounds of narrow ones: 16
-// replicas 12.8, 26.5, 11.4, 97.4). Narrow tiles of all sizes give the same bits; wide ones take
+// replicas 10.7, 23.8, 8.7, 85.6 µs; two rounds of narrow ones: 16 replicas 12.8, 26.5, 11.4,
+// 97.4). Narrow tiles of all sizes give the same bits; wide ones take
 // sums in another order, so that a replica among many agrees with itself among few to rounding.
 // Asking for the next layer's weights by asynchronous copies took as long; for the first layer's
 // before the wait for the kernel before, in registers, 31.4 µs for 34.9 but one replica's step only
