@@ -350,7 +350,7 @@ export interface NativeSchnetOptions {
   weights16: boolean;
   /** Place in SchnetOperands. */
   operands: number;
-  /** Index: float32, int16. */
+  /** Index: float32, float16, int16. */
   entries: number;
   envelopeGradient: boolean;
   tolerance: number;

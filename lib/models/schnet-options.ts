@@ -42,10 +42,11 @@ export type SchnetOperands =
   | 'int8-channel';
 
 /**
- * How the numbers of a table are held. `int16`: each interval's cubic in four fixed-point numbers of 16 bits on average,
- * with a scale per block, channel and order; most bits go to the slope, so that forces keep their digits.
+ * How the numbers of a table are held. `float16` and `int16`: each interval's cubic in four numbers of 16 bits, with a scale per
+ * block, channel and order. `float16`: binary16, 11 digits each. `int16`: fixed-point numbers of 16 bits on average, most of
+ * which go to the slope, so that forces keep their digits: of the same size and speed, and several times as exact.
  */
-export type SchnetEntries = 'float32' | 'int16';
+export type SchnetEntries = 'float32' | 'float16' | 'int16';
 
 export interface SchnetOptions {
   /**
@@ -65,7 +66,7 @@ export interface SchnetOptions {
   /** With `backend: 'cuda'`, `pipeline: 'flash'`. Default `float32`. */
   operands?: SchnetOperands;
   /**
-   * With `pipeline: 'table'`. Default `float32`. `int16` halves what a GPU reads per pair; a CPU computes with the same
+   * With `pipeline: 'table'`. Default `float32`. 16 bits halve what a GPU reads per pair; a CPU computes with the same
    * rounded numbers, no faster, to show what they cost.
    */
   entries?: SchnetEntries;
@@ -79,7 +80,8 @@ export interface SchnetOptions {
    * intervals follows. Where a table cannot have enough of them (on a GPU 1016, and less where its shared memory is
    * small) or rounding is more than this, it is made as good as it can be, and `table.worstError` says what was reached.
    * Default 3e-6 on a CPU and 1e-5 on a GPU, where more intervals than fit fast memory cost more than they bring: forces
-   * are then within 1e-5 of the network's; 1e-4 with `entries: 'int16'`, for forces within about 1e-4.
+   * are then within 1e-5 of the network's; 1e-4 with `entries: 'int16'`, for forces within about 1e-4, and 1e-3 with `float16`,
+   * whose digits leave some 2e-4 however many intervals there are.
    */
   tolerance?: number;
   /** Units of the model's own energies and lengths. Default eV and Å. */
@@ -99,7 +101,7 @@ export const operandNames: readonly SchnetOperands[] = [
   'int8',
   'int8-channel',
 ];
-export const entryNames: readonly SchnetEntries[] = ['float32', 'int16'];
+export const entryNames: readonly SchnetEntries[] = ['float32', 'float16', 'int16'];
 const techniqueNames = ['radialBasis', 'messagePassing', 'aggregation', 'weights16'] as const;
 
 /** Options with their defaults. */
@@ -161,7 +163,8 @@ export function checkOptions(options: SchnetOptions): FullSchnetOptions {
     invalid('schnet.entries', "must go with pipeline 'table'", reference ? 'reference' : pipeline);
   if (options.tolerance !== undefined && (reference || pipeline !== 'table'))
     invalid('schnet.tolerance', "must go with pipeline 'table'", reference ? 'reference' : pipeline);
-  const tolerance = options.tolerance ?? (entries === 'int16' ? 1e-4 : backend === 'cuda' ? 1e-5 : 3e-6);
+  const usual = { float32: backend === 'cuda' ? 1e-5 : 3e-6, float16: 1e-3, int16: 1e-4 };
+  const tolerance = options.tolerance ?? usual[entries];
   if (!(tolerance >= 1e-12 && tolerance <= 0.1))
     invalid('schnet.tolerance', 'must be between 1e-12 and 0.1', tolerance);
   const units = options.units ?? { energy: 'eV', length: 'Å' };

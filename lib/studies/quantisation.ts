@@ -2,6 +2,7 @@
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential, sum } from '../models/potential.js';
 import type { Schnet, SchnetOptions } from '../models/schnet.js';
+import type { SchnetEntries } from '../models/schnet-options.js';
 import { replicas, type Structure } from '../structure/index.js';
 import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
@@ -15,8 +16,8 @@ import { spread, timed } from './timing.js';
 
 /**
  * The formats that a backend computes in, by name: the filter network exact to float64, float32 and below, then tables of 16 bits
- * a coefficient and of float32, at several numbers of intervals, which follow from tolerances. 16 bits are exact to about 2e-5:
- * a finer table of theirs is left out. Doubles are the CPU's; `float64 table`, whose forces are the network's to about 1e-9, is
+ * a coefficient and of float32, at several numbers of intervals, which follow from tolerances. Forces of float16 tables are exact to
+ * about 2e-4 and those of int16 to 2e-5: finer tables of theirs are left out. Doubles are the CPU's; `float64 table`, whose forces are the network's to about 1e-9, is
  * fast enough to simulate with, so that there are an energy drift and distributions to compare with.
  */
 export function quantisedFormats(
@@ -28,14 +29,14 @@ export function quantisedFormats(
   const double = (): Schnet => model.with({ backend: 'cpu', pipeline: 'flash', precision: 'float64' });
   const doubleTable = (): Schnet =>
     model.with({ backend: 'cpu', pipeline: 'table', precision: 'float64', tolerance: 1e-8 });
-  const tablesOf = (entries: 'int16' | 'float32', least: number): [string, () => Schnet][] =>
+  const tablesOf = (entries: SchnetEntries, least: number): [string, () => Schnet][] =>
     tolerances
       .filter((t) => t >= least)
       .map((tolerance) => [
-        `table${entries === 'int16' ? ' int16' : ''} ${tolerance.toExponential(0)}`,
+        `table ${entries === 'float32' ? '' : `${entries} `}${tolerance.toExponential(0)}`,
         made({ pipeline: 'table', entries, tolerance }),
       ]);
-  const tables = [...tablesOf('int16', 1e-5), ...tablesOf('float32', 0)];
+  const tables = [...tablesOf('float16', 1e-4), ...tablesOf('int16', 1e-5), ...tablesOf('float32', 0)];
   if (backend === 'cpu') {
     const techniques = { radialBasis: true, messagePassing: true, aggregation: true, weights16: true };
     return {

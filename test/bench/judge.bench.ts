@@ -111,7 +111,11 @@ const told = (p: Peer | undefined): string =>
 /** Tables by tolerance, in every way of keeping their numbers that the backend has. */
 async function tables(config: SchnetConfig, exact: Float64Array): Promise<Map<string, Measured>> {
   const out = new Map<string, Measured>();
-  const kept: Record<string, object> = { float32: {}, int16: { entries: 'int16' } };
+  const kept: Record<string, object> = {
+    float32: {},
+    float16: { entries: 'float16' },
+    int16: { entries: 'int16' },
+  };
   for (const [format, options] of Object.entries(kept))
     for (const tolerance of [1e-3, 1e-4, 3e-5, 1e-5, 3e-6]) {
       const name = `${format}, tolerance ${tolerance.toExponential(0)}`;

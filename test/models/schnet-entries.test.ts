@@ -11,7 +11,9 @@ import { onCuda } from '../cuda.js';
 import { relativeError } from '../tools.js';
 import { atoms, code, globule, jittered, periodicCell, smallConfigs } from './schnet-cases.js';
 
-const int16: SchnetOptions = { backend: 'cpu', pipeline: 'table', entries: 'int16' };
+const onCpu = { backend: 'cpu', pipeline: 'table' } as const;
+const int16: SchnetOptions = { ...onCpu, entries: 'int16' };
+const float16: SchnetOptions = { ...onCpu, entries: 'float16' };
 const mixed = [
   globule(40, 5, 3),
   periodicCell(9, 2),
@@ -39,7 +41,7 @@ const cases = [
 for (const [name, reference, systems] of cases) {
   const want = evaluate(reference, systems, { virial: true });
 
-  test(`${name}: forces of a 16-bit table are the network's to 1e-4`, () => {
+  test(`${name}: forces of an int16 table are the network's to 1e-4`, () => {
     for (const precision of ['float64', 'float32'] as const) {
       const model = reference.with({ ...int16, precision });
       assert.is(model.table!.tolerance, 1e-4);
@@ -57,20 +59,38 @@ for (const [name, reference, systems] of cases) {
     assert.ok(error < 5e-5, `forces ${error}`);
   });
 
-  onCuda(`${name}: a GPU computes with the same rounded numbers`, () => {
-    const here = evaluate(reference.with({ ...int16, precision: 'float64' }), systems, { virial: true });
-    const model = reference.with({ ...int16, backend: 'cuda' });
-    const there = evaluate(model, systems, { virial: true });
-    for (const [what, least] of [
-      ['energy', 2e-6],
-      ['forces', 5e-6],
-      ['virial', 5e-6],
-    ] as const) {
-      const error = relativeError(there[what], here[what]);
-      assert.ok(error < least, `${what} ${error}`);
-    }
-    assert.equal(evaluate(model, systems, { virial: true }).forces, there.forces);
+  test(`${name}: forces of a float16 table are the network's to some 2e-4, however fine it is`, () => {
+    const forceError = (options: SchnetOptions): number =>
+      relativeError(evaluate(reference.with(options), systems).forces, want.forces);
+    const model = reference.with(float16);
+    assert.is(model.table!.tolerance, 1e-3);
+    assert.ok(model.table!.worstError <= 1.01e-3, `${model.table!.worstError}`);
+    const [usual, fine, fixed] = [
+      forceError(float16),
+      forceError({ ...float16, tolerance: 1e-5 }),
+      forceError({ ...int16, tolerance: 1e-5 }),
+    ];
+    assert.ok(usual < 1e-3, `${usual}`);
+    assert.ok(fine > 5e-5 && fine < 1e-3, `${fine}`);
+    assert.ok(fine > 3 * fixed, `as many bits in whole numbers: ${fixed}, in halves: ${fine}`);
   });
+
+  for (const entries of ['float16', 'int16'] as const)
+    onCuda(`${name}: a GPU computes with the same rounded numbers, ${entries}`, () => {
+      const one: SchnetOptions = { ...onCpu, entries, tolerance: 1e-4 };
+      const here = evaluate(reference.with({ ...one, precision: 'float64' }), systems, { virial: true });
+      const model = reference.with({ ...one, backend: 'cuda' });
+      const there = evaluate(model, systems, { virial: true });
+      for (const [what, least] of [
+        ['energy', 2e-6],
+        ['forces', 5e-6],
+        ['virial', 5e-6],
+      ] as const) {
+        const error = relativeError(there[what], here[what]);
+        assert.ok(error < least, `${what} ${error}`);
+      }
+      assert.equal(evaluate(model, systems, { virial: true }).forces, there.forces);
+    });
 }
 
 onCuda('a 16-bit table on a GPU takes any batch, and gives each replica what it gets alone', () => {
@@ -91,7 +111,7 @@ test('entries are refused where there is no table, and do not follow into anothe
   const asked = (options: SchnetOptions): string => code(() => randomSchnet(config, options));
   assert.match(
     asked({ entries: 'int8' as 'int16' }),
-    /EINVALID schnet.entries: must be one of 'float32', 'int16'.*received "int8"/,
+    /EINVALID schnet.entries: must be one of 'float32', 'float16', 'int16'.*received "int8"/,
   );
   assert.match(
     asked({ pipeline: 'flash', entries: 'int16' }),

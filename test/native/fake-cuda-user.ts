@@ -90,6 +90,7 @@ const scenarios: Record<string, () => Promise<void>> = {
   async two() {
     const ways: SchnetOptions[] = [
       { pipeline: 'table' },
+      { pipeline: 'table', entries: 'float16' },
       { pipeline: 'table', entries: 'int16' },
       { pipeline: 'flash' },
       { pipeline: 'flash', operands: 'int8-channel' },

@@ -139,7 +139,12 @@ test('largest batch: what is predicted evaluates, and a little more than the mem
 
 test('quantisation: fewer bits, larger errors; rows carry distributions and drift', async () => {
   const formats = quantisedFormats(model, 'cpu', [1e-2, 1e-6]);
-  assert.equal(Object.keys(formats).slice(-3), ['table int16 1e-2', 'table 1e-2', 'table 1e-6']);
+  assert.equal(Object.keys(formats).slice(-4), [
+    'table float16 1e-2',
+    'table int16 1e-2',
+    'table 1e-2',
+    'table 1e-6',
+  ]);
   const t = await quantisationStudy({
     ...quiet,
     formats,
@@ -165,6 +170,7 @@ test('quantisation: fewer bits, larger errors; rows carry distributions and drif
   assert.ok(error('table 1e-6') < error('table 1e-2'));
   assert.ok(of('table 1e-6')['intervals']! > of('table 1e-2')['intervals']!);
   for (const [format, tolerance] of [
+    ['table float16 1e-2', 1e-2],
     ['table int16 1e-2', 1e-2],
     ['table 1e-6', 1e-6],
   ] as const)

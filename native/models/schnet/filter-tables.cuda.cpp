@@ -35,7 +35,8 @@ FilterTables::FilterTables(cuda::Device& device, const SchnetConfig& config,
       blocks_(config.blocks),
       channels_(config.filters),
       features_(featureStride(config.filters)),
-      energyUnit_(config.energyUnit) {
+      energyUnit_(config.energyUnit),
+      entries_(options.entries) {
   // The source of the table is the network in double.
   const RadialBasisTile<double> basis(config.basis);
   std::vector<FilterNetwork<double>> filters;
@@ -46,14 +47,13 @@ FilterTables::FilterTables(cuda::Device& device, const SchnetConfig& config,
   const std::size_t room = device.info().sharedPerBlock - besideSlice;
   const int mostRows = static_cast<int>(room / (32 * sizeof(float)));
   const auto& cutoff = config.basis.cutoff;
-  const auto make = [&](auto table, int most) {
-    return decltype(table)(config.blocks, channels_, cutoff.lower * config.lengthUnit,
-                           cutoff.upper * config.lengthUnit, options.tolerance, most, source);
-  };
-  if (options.entries == SchnetEntries::int16)
-    table_ = make(PackedTable(), mostRows / 2 - 1);
+  const double lower = cutoff.lower * config.lengthUnit, upper = cutoff.upper * config.lengthUnit;
+  if (const auto digits = digitsOf(entries_))
+    table_ = PackedTable(*digits, blocks_, channels_, lower, upper, options.tolerance,
+                         mostRows / 2 - 1, source);
   else
-    table_ = make(SplineTable(), mostRows - splineRows(0));
+    table_ = SplineTable(blocks_, channels_, lower, upper, options.tolerance,
+                         mostRows - splineRows(0), source);
   report_ = {grid().intervals, sizeof(float) * 1.0 * blockWords() * blocks_, options.tolerance,
              std::visit([](const auto& t) { return t.errors(); }, table_)};
 }
@@ -83,7 +83,7 @@ void FilterTables::upload(cuda::Stream& stream, int perLane) {
       cut(spline->coefficients(b), b);
     } else {
       const auto& packed = std::get<PackedTable>(table_);
-      cut(std::vector<PackedCubic>(std::size_t(rows()) * channels_, PackedTable::zero()), b);
+      cut(std::vector<PackedCubic>(std::size_t(rows()) * channels_, packed.zero()), b);
       cut(packed.cubics(b), b);
     }
   to.upload(stream, all);

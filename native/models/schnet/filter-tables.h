@@ -14,6 +14,7 @@ class FilterTables {
   FilterTables(cuda::Device& device, const SchnetConfig& config, const SchnetParameters& parameters,
                const SchnetOptions& options);
   cuda::Device& device() const { return device_; }
+  SchnetEntries entries() const { return entries_; }
   bool packed() const { return std::holds_alternative<PackedTable>(table_); }
   const SplineGrid& grid() const {
     return std::visit([](const auto& t) -> const SplineGrid& { return t.grid(); }, table_);
@@ -62,6 +63,7 @@ class FilterTables {
   TableReport report_;
   int blocks_, channels_, features_;
   double energyUnit_;
+  SchnetEntries entries_;
   cuda::DeviceBuffer<float> onDevice_[2], scales_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 // Device code only: the tabulated filter of nn/packed-table.h, read from shared memory.
+#include "cuda/mma.h"
 #include "cuda/warp.h"
 #include "models/schnet/spline-filter.h"
 #include "nn/packed-cubic.h"
@@ -17,8 +18,9 @@ __device__ inline void loadCubics(const PackedCubic* from, PackedCubic (&to)[2])
 }
 
 // The lane's filters as the kernels of table.cu read them: W and dW/dt. Per channel one 8-byte word
-// and, besides the cubic's own, 4 integer operations and 4 multiply-adds.
-template <int N>
+// and, besides the cubic's own, 4 operations that make floats of the digits and 4 products with
+// their scales.
+template <int N, PackedDigits Digits>
 class PackedFilter {
  public:
   static constexpr int channels = N, words = 2;  // of a channel in a row
@@ -39,7 +41,7 @@ class PackedFilter {
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
         scale_[c][k] = of[k];
-        zero_[c][k] = -(8388608.0f + (1u << (packedBits(k) - 1))) * of[k];
+        zero_[c][k] = fixed ? -(8388608.0f + (1u << (packedBits(k) - 1))) * of[k] : 0.0f;
       }
     }
   }
@@ -66,6 +68,8 @@ class PackedFilter {
   }
 
  private:
+  static constexpr bool fixed = Digits == PackedDigits::fixed;
+
   template <bool WithValue, bool WithSlope>
   __device__ void read(const Pair& pair, Channels<N>& value, Channels<N>& slope) const {
     PackedCubic cubic[N];
@@ -80,10 +84,17 @@ class PackedFilter {
     }
   }
   __device__ void unpack(const PackedCubic& p, int c, float (&k)[4]) const {
-    const float n[4] = {low(p.value, packedValueBits), low(p.slope, packedSlopeBits), high(p.value),
-                        high(p.slope)};
+    if constexpr (fixed) {
+      const float n[4] = {low(p.value, packedValueBits), low(p.slope, packedSlopeBits),
+                          high(p.value), high(p.slope)};
 #pragma unroll
-    for (int o = 0; o < 4; ++o) k[o] = fmaf(n[o], scale_[c][o], zero_[c][o]);
+      for (int o = 0; o < 4; ++o) k[o] = fmaf(n[o], scale_[c][o], zero_[c][o]);
+    } else {
+      unpackHalf(p.value, k[0], k[2]);
+      unpackHalf(p.slope, k[1], k[3]);
+#pragma unroll
+      for (int o = 0; o < 4; ++o) k[o] *= scale_[c][o];
+    }
   }
   // Whole numbers as the last digits of 2^23 + n.
   __device__ float low(unsigned word, int bits) const {

@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "models/potential.h"
 #include "nn/activation.h"
 #include "nn/hermite-table.h"
+#include "nn/packed-cubic.h"
 #include "nn/radial-basis.h"
 
 // SchNet (Schütt et al., J. Chem. Phys. 148, 241722 (2018)) as CGSchNet uses it (Husic et al.
@@ -80,7 +82,13 @@ enum class SchnetOperands {
 };
 
 // How a table's numbers are held: in 16 bits as nn/packed-table.h says.
-enum class SchnetEntries { float32, int16 };
+enum class SchnetEntries { float32, float16, int16 };
+
+// Of entries of 16 bits.
+inline std::optional<PackedDigits> digitsOf(SchnetEntries entries) {
+  if (entries == SchnetEntries::float32) return {};
+  return entries == SchnetEntries::float16 ? PackedDigits::half : PackedDigits::fixed;
+}
 
 struct SchnetOptions {
   SchnetPipeline pipeline = SchnetPipeline::table;

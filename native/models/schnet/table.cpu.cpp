@@ -28,8 +28,8 @@ class Table final : public Interaction<T> {
                                    double* slope) {
       sample(filters[block], config.filters, r, n, value, slope);
     };
-    if (context.options.entries == SchnetEntries::int16)
-      table_ = HermiteTable<T>(PackedTable(config.blocks, config.filters, cutoff.lower,
+    if (const auto digits = digitsOf(context.options.entries))
+      table_ = HermiteTable<T>(PackedTable(*digits, config.blocks, config.filters, cutoff.lower,
                                            cutoff.upper, tolerance, splineMostIntervals, source));
     else
       table_ = HermiteTable<T>(config.blocks, config.filters, cutoff.lower, cutoff.upper, tolerance,

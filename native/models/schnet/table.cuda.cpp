@@ -13,9 +13,17 @@ namespace {
 
 constexpr const char* file = "models/schnet/table.cu";
 
-std::string filterName(bool packed, int perLane) {
-  return std::string(packed ? "mdlab::PackedFilter<" : "mdlab::SplineFilter<") +
-         std::to_string(perLane) + ">";
+std::string filterName(SchnetEntries entries, int perLane) {
+  const std::string lane = std::to_string(perLane);
+  switch (entries) {
+    case SchnetEntries::float16:
+      return "mdlab::PackedFilter<" + lane + ", mdlab::PackedDigits::half>";
+    case SchnetEntries::int16:
+      return "mdlab::PackedFilter<" + lane + ", mdlab::PackedDigits::fixed>";
+    case SchnetEntries::float32:
+      break;
+  }
+  return "mdlab::SplineFilter<" + lane + ">";
 }
 std::string forwardName(const std::string& filter) { return "mdlab::tableForward<" + filter + ">"; }
 std::string reverseName(const std::string& filter, bool withY, bool owned) {
@@ -30,14 +38,19 @@ std::vector<std::string> kernelNames(const std::string& filter, bool owned) {
           reverseName(filter, true, owned),
           reverseName(filter, false, owned)};
 }
-const cuda::ListedKernels listed[] = {{file, kernelNames(filterName(false, 1), false)},
-                                      {file, kernelNames(filterName(false, 1), true)},
-                                      {file, kernelNames(filterName(false, 2), false)},
-                                      {file, kernelNames(filterName(false, 2), true)},
-                                      {file, kernelNames(filterName(true, 1), false)},
-                                      {file, kernelNames(filterName(true, 1), true)},
-                                      {file, kernelNames(filterName(true, 2), false)},
-                                      {file, kernelNames(filterName(true, 2), true)}};
+const cuda::ListedKernels listed[] = {
+    {file, kernelNames(filterName(SchnetEntries::float32, 1), false)},
+    {file, kernelNames(filterName(SchnetEntries::float32, 1), true)},
+    {file, kernelNames(filterName(SchnetEntries::float32, 2), false)},
+    {file, kernelNames(filterName(SchnetEntries::float32, 2), true)},
+    {file, kernelNames(filterName(SchnetEntries::float16, 1), false)},
+    {file, kernelNames(filterName(SchnetEntries::float16, 1), true)},
+    {file, kernelNames(filterName(SchnetEntries::float16, 2), false)},
+    {file, kernelNames(filterName(SchnetEntries::float16, 2), true)},
+    {file, kernelNames(filterName(SchnetEntries::int16, 1), false)},
+    {file, kernelNames(filterName(SchnetEntries::int16, 1), true)},
+    {file, kernelNames(filterName(SchnetEntries::int16, 2), false)},
+    {file, kernelNames(filterName(SchnetEntries::int16, 2), true)}};
 
 // The path over a neighbour list of directed pairs.
 class ListTable final : public InteractionOnDevice {
@@ -64,7 +77,7 @@ class ListTable final : public InteractionOnDevice {
     const bool allPairs = !needsList(batch);
     if (!forward_.function || allPairs != allPairs_) {
       allPairs_ = allPairs;
-      const std::string filter = filterName(tables_.packed(), perLane_);
+      const std::string filter = filterName(tables_.entries(), perLane_);
       module_ = cuda::KernelModule(tables_.device(), file, kernelNames(filter, allPairs));
       begin_ = module_.kernel<TableBegin>("mdlab::tableBegin");
       finish_ = module_.kernel<TableFinish>("mdlab::tableFinish");
