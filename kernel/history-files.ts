@@ -13,8 +13,8 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { homeFolder } from '../lib/folders.js';
 import type { Entry } from './history.js';
 
 /** Older sessions are dropped when there are more, or when they take more bytes in all. */
@@ -31,10 +31,10 @@ export function historyFolder(env: NodeJS.ProcessEnv = process.env): string {
   const state =
     env['XDG_STATE_HOME'] ||
     (process.platform === 'darwin'
-      ? join(homedir(), 'Library', 'Application Support')
+      ? join(homeFolder(env), 'Library', 'Application Support')
       : process.platform === 'win32'
-        ? env['LOCALAPPDATA'] || join(homedir(), 'AppData', 'Local')
-        : join(homedir(), '.local', 'state'));
+        ? env['LOCALAPPDATA'] || join(homeFolder(env), 'AppData', 'Local')
+        : join(homeFolder(env), '.local', 'state'));
   return join(state, 'mdlab', 'history');
 }
 

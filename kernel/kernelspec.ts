@@ -1,9 +1,9 @@
 /** Tells Jupyter about the kernel: a folder with kernel.json and logos in one of Jupyter's data folders. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalid, MdlabError, systemReason } from '../lib/errors.js';
+import { homeFolder } from '../lib/folders.js';
 import { writeWhole } from '../lib/io/write-whole.js';
 import { version } from './version.js';
 
@@ -40,7 +40,7 @@ export function userDataFolder(
   platform: string = process.platform,
 ): string {
   if (env['JUPYTER_DATA_DIR']) return resolve(env['JUPYTER_DATA_DIR']);
-  const home = env['HOME'] || homedir();
+  const home = homeFolder(env);
   if (platform === 'darwin') return join(home, 'Library', 'Jupyter');
   if (platform === 'win32') return join(env['APPDATA'] ?? join(home, 'AppData', 'Roaming'), 'jupyter');
   return join(env['XDG_DATA_HOME'] || join(home, '.local', 'share'), 'jupyter');

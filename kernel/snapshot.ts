@@ -6,9 +6,10 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { cpus, homedir } from 'node:os';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cacheFolder } from '../lib/folders.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const packageRoot: string = join(here, '..', '..');
@@ -67,8 +68,7 @@ export function snapshotFile(): string {
   hash.update(readFileSync(join(packageRoot, 'package.json')));
   hash.update(readFileSync(builder));
   for (const [name, text] of compilerModules()) hash.update(`${name}\0${text}\0`);
-  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  known = join(cache, 'mdlab', 'compiler', `${installation()}-${hash.digest('hex').slice(0, 16)}.blob`);
+  known = join(cacheFolder(), 'compiler', `${installation()}-${hash.digest('hex').slice(0, 16)}.blob`);
   return known;
 }
 

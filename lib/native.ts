@@ -1,10 +1,10 @@
 /** The only file that touches the native addon: finds it, loads it once, and types what it exports. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MdlabError, withMdlabErrors } from './errors.js';
+import { cacheFolder } from './folders.js';
 
 /** Systems evaluated together, as native code reads them. */
 export interface NativeBatch {
@@ -378,7 +378,6 @@ let loaded: Addon | undefined;
 export function native(): Addon {
   if (loaded) return loaded;
   loaded = withMdlabErrors(createRequire(import.meta.url)(addonPath()) as Addon);
-  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  loaded.setCudaFolders(join(root, 'native'), join(cache, 'mdlab', 'kernels'));
+  loaded.setCudaFolders(join(root, 'native'), join(cacheFolder(), 'kernels'));
   return loaded;
 }

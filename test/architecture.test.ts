@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { root } from './tools.js';
 
 const libLayers = [
-  ['errors', 'format', 'units', 'elements', 'native', 'cuda', 'environment', 'progress', 'live'],
+  ['errors', 'folders', 'format', 'units', 'elements', 'native', 'cuda', 'environment', 'progress', 'live'],
   ['structure'],
   ['io'],
   ['neighbors', 'longrange', 'models'],
