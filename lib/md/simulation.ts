@@ -191,8 +191,12 @@ export class Simulation implements AsyncIterable<Frame> {
       () => {},
       undefined,
     );
-    check(this.read().potential);
-    native().restoreDynamics(this.handle, state);
+    const { forces, listBuiltAt, potential, virial } = this.read();
+    // A run that was stored before it took a step may have had no energies and forces yet.
+    const bare = state.step === 0 && [state.potential, state.forces].every((a) => a.every((x) => x === 0));
+    if (!bare) check(potential);
+    const computed = bare ? { forces, listBuiltAt, potential, virial } : {};
+    native().restoreDynamics(this.handle, { ...state, ...computed });
     this.firstStep = state.step;
   }
 

@@ -53,6 +53,19 @@ test('a resumed run has the bits of one that never stopped', async () => {
   }
 });
 
+test('a run stored before its first step goes on as if it had not been', async () => {
+  const straight = await finish(simulate(cloud(40), well, options()));
+  simulate(cloud(40), well, options()).save(path('saved.checkpoint'));
+  const signal = AbortSignal.abort();
+  const aborted = simulate(cloud(40), well, options({ signal, checkpoint: path('aborted.checkpoint') }));
+  assert.match(await message(aborted.run()), /EINTERRUPTED .* after step 0/);
+  for (const name of ['saved', 'aborted']) {
+    const again = await resume(path(`${name}.checkpoint`), well);
+    assert.is(again.step, 0);
+    assert.is(hash(await finish(again)), hash(straight), name);
+  }
+});
+
 test('box, residues, bonds, types, names, masses and several structures come back', async () => {
   const box = makeBox([20, 0, 0, 3, 20, 0, 0, 0, 20], [true, true, true]);
   const rich = cloud(4).with({

@@ -110,6 +110,9 @@ onCuda('a resumed run has the bits of one that never stopped', async () => {
     sim.extend(123);
     assert.is(hash(await finish(sim)), hash(straight), 'extended');
     await rejects(resume(file, potential('cpu')), /backend.*must be 'cuda'/);
+    onGpu(more).save(file);
+    const whole = await resume(file, potential('cuda'), { steps: 200, progress: false });
+    assert.is(hash(await finish(whole)), hash(straight), 'stored before its first step');
   }
 });
 
