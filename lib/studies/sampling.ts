@@ -4,7 +4,8 @@ import { invalid } from '../errors.js';
 import { langevin, simulate, velocityVerlet } from '../md/index.js';
 import { checkCount } from '../md/integrators.js';
 import type { Potential } from '../models/potential.js';
-import { beadTopology, type Structure } from '../structure/index.js';
+import type { Structure } from '../structure/index.js';
+import { foldOf } from './fold.js';
 
 /** A mean over replicas and its standard error, from how the replicas' own means scatter: they are independent. */
 export interface Estimate {
@@ -47,11 +48,6 @@ export interface Sampled {
   last: Structure[];
 }
 
-/** Å between side beads that are in contact. */
-const contactDistance = 8;
-/** Residues between which contacts are counted, at least. */
-const separation = 3;
-
 /**
  * Langevin dynamics of the given replicas; a replica diverging is the caller's ENUMERIC.
  * @throws EINVALID without a replica, or for steps, `every` and `discard` that leave no sample
@@ -72,14 +68,9 @@ export async function sampleProtein(
       `must be more than discard (${discard}), with a sample every ${every}`,
       steps,
     );
-  const pairs = residuePairs(start[0]!);
-  const native = near(start[0]!.positions, 0, pairs);
-  const nativeCount = Math.max(
-    1,
-    native.reduce((a, b) => a + b, 0),
-  );
+  const fold = foldOf(start[0]!);
   const series = start.map(() => ({ radii: [] as number[], native: [] as number[], heat: [] as number[] }));
-  const counts = start.map(() => new Float64Array(pairs.length));
+  const counts = start.map(() => new Float64Array(fold.pairs));
   const sim = simulate(start, potential, {
     integrator: langevin({ temperature, timestep, seed }),
     velocities: 'maxwell-boltzmann',
@@ -91,16 +82,17 @@ export async function sampleProtein(
   for await (const frame of sim) {
     if (frame.step <= discard) continue;
     for (const [s, own] of series.entries()) {
-      const from = frame.offsets[s]!;
-      const touching = near(frame.positions, from, pairs);
-      own.radii.push(gyration(frame.positions, from, frame.offsets[s + 1]!));
-      own.native.push(touching.reduce((sum, t, p) => sum + t * native[p]!, 0) / nativeCount);
+      const [from, to] = [frame.offsets[s]!, frame.offsets[s + 1]!];
+      const { native, radius, touching } = fold.measure(frame.positions.subarray(3 * from, 3 * to));
+      own.radii.push(radius);
+      own.native.push(native);
       own.heat.push(frame.temperature[s]!);
       for (const [p, t] of touching.entries()) counts[s]![p]! += t;
     }
   }
   const samples = series[0]!.radii.length;
-  const own = counts.map((c) => c.map((n) => n / Math.max(1, samples)));
+  // (pairs, replicas) part of the samples in which each pair touched.
+  const near = Array.from({ length: fold.pairs }, (_, p) => counts.map((c) => c[p]! / Math.max(1, samples)));
   const end = sim.state;
   return {
     radiusOfGyration: estimate(series.map((s) => average(s.radii))),
@@ -109,8 +101,8 @@ export async function sampleProtein(
       0.1,
     ),
     nativeContacts: estimate(series.map((s) => average(s.native))),
-    contacts: pairs.map((_, p) => average(own.map((c) => c[p]!))),
-    contactError: Math.sqrt(average(pairs.map((_, p) => estimate(own.map((c) => c[p]!)).error ** 2))),
+    contacts: near.map(average),
+    contactError: Math.sqrt(average(near.map((parts) => estimate(parts).error ** 2))),
     temperature: estimate(series.map((s) => average(s.heat))),
     samples: samples * start.length,
     last: start.map((_, s) => end.structure(s)),
@@ -159,33 +151,8 @@ export async function energyDriftOf(
   };
 }
 
-/** Side beads (glycine: CA) of residues at least `separation` apart. */
-function residuePairs(structure: Structure): [number, number][] {
-  const sites = beadTopology(structure).residues.map(({ beads }) => beads.CB ?? beads.CA);
-  return sites.flatMap((a, i) => sites.slice(i + separation).map((b): [number, number] => [a, b]));
-}
-
-/** 1 for each pair within the contact distance, else 0. */
-function near(x: ArrayLike<number>, from: number, pairs: readonly [number, number][]): Uint8Array {
-  return Uint8Array.from(pairs, ([a, b]) => {
-    const [i, j] = [3 * (from + a), 3 * (from + b)];
-    const d2 = (x[i]! - x[j]!) ** 2 + (x[i + 1]! - x[j + 1]!) ** 2 + (x[i + 2]! - x[j + 2]!) ** 2;
-    return Number(d2 < contactDistance ** 2);
-  });
-}
-
-function gyration(x: Float64Array, from: number, to: number): number {
-  const n = to - from;
-  let sum = 0;
-  for (let c = 0; c < 3; c++) {
-    let center = 0;
-    for (let i = from; i < to; i++) center += x[3 * i + c]! / n;
-    for (let i = from; i < to; i++) sum += (x[3 * i + c]! - center) ** 2;
-  }
-  return Math.sqrt(sum / n);
-}
-
-function histogram(values: readonly number[], width: number): { from: number; counts: number[] } {
+/** How many values lie in [k, k+1) · width, from k = `from`. */
+export function histogram(values: readonly number[], width: number): { from: number; counts: number[] } {
   const bins = values.map((v) => Math.floor(v / width));
   const from = bins.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const to = bins.reduce((a, b) => Math.max(a, b), from);
@@ -194,11 +161,11 @@ function histogram(values: readonly number[], width: number): { from: number; co
   return { from: bins.length ? from : 0, counts };
 }
 
-const average = (values: ArrayLike<number>): number =>
+export const average = (values: ArrayLike<number>): number =>
   Array.from(values).reduce((a, b) => a + b, 0) / values.length;
 
 /** Of independent values; the error of a single one is unknown. */
-function estimate(values: readonly number[]): Estimate {
+export function estimate(values: readonly number[]): Estimate {
   const mean = average(values);
   const n = values.length;
   const squares = values.reduce((s, v) => s + (v - mean) ** 2, 0);

@@ -6,16 +6,12 @@
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { environment } from '../../lib/environment.js';
-import { dataFile } from '../../lib/io/data-file.js';
-import { loadModel } from '../../lib/models/load.js';
 import { placeOf } from '../../lib/models/place.js';
-import { type Potential, sum } from '../../lib/models/potential.js';
-import { backbonePriors } from '../../lib/models/priors-backbone.js';
-import type { SchnetOptions } from '../../lib/models/schnet.js';
-import { teacher } from '../../lib/models/teacher.js';
+import type { Potential } from '../../lib/models/potential.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
 import { type Sampled, sampleProtein } from '../../lib/studies/sampling.js';
 import { jsonLines } from '../../lib/tables/files.js';
+import { trained } from './potentials.js';
 import { type Row, report } from './tools.js';
 
 const { values } = parseArgs({
@@ -41,24 +37,13 @@ const every = smoke ? 50 : Number(values.every);
 const timestep = Number(values.timestep);
 const folded = beadsFromSequence(protein);
 const start = Array.from({ length: replicas }, () => folded);
-const on = { backend: values.backend as 'cpu' | 'cuda' };
 
-const { secondaryStructure } = protein;
-const table: SchnetOptions = {
-  ...on,
-  pipeline: 'table',
+const { model, teacher } = trained(protein, {
+  backend: values.backend as 'cpu' | 'cuda',
   ...(values.tolerance === undefined ? {} : { tolerance: Number(values.tolerance) }),
-};
-const potentials: Record<string, () => Potential> = {
-  teacher: () => teacher(protein, on),
-  // As many again of the teacher: what two samples of one potential differ by.
-  'teacher, other seed': () => teacher(protein, on),
-  model: () =>
-    sum(
-      loadModel(dataFile('models/schnet-1enh.safetensors'), table),
-      backbonePriors(folded, { ...on, secondaryStructure }),
-    ),
-};
+});
+// As many again of the teacher: what two samples of one potential differ by.
+const potentials: Record<string, () => Potential> = { teacher, 'teacher, other seed': teacher, model };
 
 /** Root mean square over pairs of the contact probabilities' difference. */
 const apart = (a: Sampled, b: Sampled): number =>
