@@ -18,6 +18,7 @@ export const dataFiles = [
   'results/gpu-tests.jsonl',
   'results/h200-teacher.jsonl',
   'results/judge.jsonl',
+  'results/stability.jsonl',
 ] as const;
 
 /**
