@@ -1,6 +1,6 @@
 /** Studies: a measure over a grid of parameters, row by row, with progress, a file to go on from, and full provenance. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { environment } from '../environment.js';
 import { invalid, MdlabError } from '../errors.js';
@@ -191,6 +191,9 @@ function openFile(file: string): Map<string, Measured[]> {
     mkdirSync(dirname(file), { recursive: true });
     return kept;
   }
+  // A device is there too, and may be read without end.
+  if (!statSync(file).isFile())
+    invalid('study.file', 'must be a file', file, 'leave it out to keep rows in memory alone');
   const text = readText(file);
   const rows = parseJsonLines(text, file);
   if (text !== '' && !text.endsWith('\n')) writeWhole(file, [jsonLines(rows)]);

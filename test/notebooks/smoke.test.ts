@@ -50,6 +50,7 @@ for (const name of notebooks) {
       code.map((c) => c.execution_count),
       code.map((_, i) => i + 1),
     );
+    assert.is(new Set(cells.map((c) => c.id)).size, cells.length, 'cells have names of their own');
     assert.not(code.some((c) => c.outputs?.some((o) => o.output_type === 'error')));
     const pictures = code
       .flatMap((c) => c.outputs ?? [])

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -219,6 +219,7 @@ test('wrong calls say what is wrong', async () => {
     [{ grid: {} as { x: number[] }, rows: [] }, /needs rows or a grid/],
     [{ grid: { x: [] as number[] } }, /needs rows or a grid/],
     [{ grid: { x: [1] }, repeats: 0 }, /study\.repeats/],
+    [{ grid: { x: [1] }, file: devNull }, /study\.file: must be a file, received/],
   ] as const) {
     try {
       await study<{ x: number }>({ ...quiet, name: 'w', measure: () => ({}), ...options });
