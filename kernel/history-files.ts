@@ -13,7 +13,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { homeFolder } from '../lib/folders.js';
 import type { Entry } from './history.js';
 
@@ -28,13 +28,14 @@ const mostOutput = 2000;
 type Line = { line: number; input: string } | { line: number; output: string };
 
 export function historyFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const state =
-    env['XDG_STATE_HOME'] ||
-    (process.platform === 'darwin'
+  const given = env['XDG_STATE_HOME'] ?? '';
+  const state = isAbsolute(given)
+    ? given
+    : process.platform === 'darwin'
       ? join(homeFolder(env), 'Library', 'Application Support')
       : process.platform === 'win32'
         ? env['LOCALAPPDATA'] || join(homeFolder(env), 'AppData', 'Local')
-        : join(homeFolder(env), '.local', 'state'));
+        : join(homeFolder(env), '.local', 'state');
   return join(state, 'mdlab', 'history');
 }
 

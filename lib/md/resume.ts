@@ -24,7 +24,8 @@ export interface ResumeOptions extends Pick<SimulateOptions, 'progress' | 'signa
  * A stored run, ready to go on with the same bits as if it had never stopped (same potential, same machine).
  * @param file as a run's `checkpoint` option or `save` wrote it
  * @throws EFORMAT for a damaged file; EINVALID when the potential is not the one the run was made with: other name,
- * precision, species indices, number of particles, or energies that differ by more than 1e-6
+ * precision, species indices, number of particles, or energies that differ by more than 1e-6 (a run stored before its first step
+ * may have none to compare)
  * @example const sim = await resume('run.checkpoint', model); await sim.run();
  */
 export async function resume(

@@ -43,8 +43,8 @@ export type SchnetOperands =
 
 /**
  * How the numbers of a table are held. `float16` and `int16`: each interval's cubic in four numbers of 16 bits, with a scale per
- * block, channel and order. `float16`: binary16, 11 digits each. `int16`: fixed-point numbers of 16 bits on average, most of
- * which go to the slope, so that forces keep their digits: of the same size and speed, and several times as exact.
+ * block, channel and order. `float16`: binary16, 11 significant bits each. `int16`: fixed-point numbers of 16 bits on average, 20
+ * of them for the slope, so that forces of a fine table are several times as exact.
  */
 export type SchnetEntries = 'float32' | 'float16' | 'int16';
 
@@ -66,8 +66,9 @@ export interface SchnetOptions {
   /** With `backend: 'cuda'`, `pipeline: 'flash'`. Default `float32`. */
   operands?: SchnetOperands;
   /**
-   * With `pipeline: 'table'`. Default `float32`. 16 bits halve what a GPU reads per pair; a CPU computes with the same
-   * rounded numbers, no faster, to show what they cost.
+   * With `pipeline: 'table'`. Default `float32`, which is the fastest where a GPU takes each pair of a small system once; with 16
+   * bits it reads half as much per pair, but from both its ends. A CPU computes with the same rounded numbers, no faster, to
+   * show what they cost.
    */
   entries?: SchnetEntries;
   /**
@@ -77,11 +78,11 @@ export interface SchnetOptions {
   envelopeGradient?: boolean;
   /**
    * With pipeline `table`: error allowed in the tabulated filters' values and slopes, RMS relative to RMS, of every block; the number of
-   * intervals follows. Where a table cannot have enough of them (on a GPU 1016, and less where its shared memory is
-   * small) or rounding is more than this, it is made as good as it can be, and `table.worstError` says what was reached.
+   * intervals follows. Where a table cannot have enough of them (1016 on a GPU and with 16 bits, less where a GPU's shared memory
+   * is small) or rounding is more than this, it gets as many as help or fit, and `table.worstError` says what was reached.
    * Default 3e-6 on a CPU and 1e-5 on a GPU, where more intervals than fit fast memory cost more than they bring: forces
    * are then within 1e-5 of the network's; 1e-4 with `entries: 'int16'`, for forces within about 1e-4, and 1e-3 with `float16`,
-   * whose digits leave some 2e-4 however many intervals there are.
+   * for forces within about 1e-3: its bits leave 2e-4 to 3e-4 however many intervals there are.
    */
   tolerance?: number;
   /** Units of the model's own energies and lengths. Default eV and Å. */

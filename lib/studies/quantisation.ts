@@ -17,7 +17,7 @@ import { spread, timed } from './timing.js';
 /**
  * The formats that a backend computes in, by name: the filter network exact to float64, float32 and below, then tables of 16 bits
  * a coefficient and of float32, at several numbers of intervals, which follow from tolerances. Forces of float16 tables are exact to
- * about 2e-4 and those of int16 to 2e-5: finer tables of theirs are left out. Doubles are the CPU's; `float64 table`, whose forces are the network's to about 1e-9, is
+ * some 3e-4 and those of int16 to 2e-5: finer tables of theirs are left out. Doubles are the CPU's; `float64 table`, whose forces are the network's to about 1e-9, is
  * fast enough to simulate with, so that there are an energy drift and distributions to compare with.
  */
 export function quantisedFormats(

@@ -9,7 +9,7 @@ namespace mdlab {
 
 // Functions R -> R^C of one distance as one cubic per interval of a (stretched) coordinate t, kept
 // in 16 bits a coefficient (nn/packed-cubic.h) with a scale per function, channel and order: fixed
-// digits as fine as the range allows, halves with 11 digits each. A
+// digits as fine as the range allows, halves with 11 significant bits. A
 // cubic takes the function's slopes at the three Gauss points of its interval and its mean there,
 // which errs a third less than one through the ends. Neighbours meet to rounding only: value and
 // slope jump by what the digits leave out.

@@ -1,5 +1,6 @@
 // Runs all benchmarks, or those whose file name contains one of the arguments, one after the other: `npm run bench schnet`.
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,13 +18,17 @@ if (files.length === 0) {
   console.error(`bench: no benchmark matches ${wanted.join(' ')}`);
   process.exit(1);
 }
+// Ctrl-C reaches the benchmark by itself, and what ends this process is handed on: it may have something to keep.
+let running: ChildProcess | undefined;
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => running?.kill('SIGTERM'));
 let failed = 0;
 for (const f of files) {
   console.log(`\n== ${f.replace('.bench.js', '')}`);
-  if (
-    spawnSync(process.execPath, ['--enable-source-maps', join(here, f), ...options], { stdio: 'inherit' })
-      .status !== 0
-  )
-    failed++;
+  running = spawn(process.execPath, ['--enable-source-maps', join(here, f), ...options], {
+    stdio: 'inherit',
+  });
+  const [status] = (await once(running, 'exit')) as [number | null];
+  if (status !== 0) failed++;
 }
 process.exit(failed ? 1 : 0);

@@ -1,13 +1,12 @@
-// Whether the trained model stays whole over a long run: Langevin dynamics at 300 K from the fold, sampled all along; means with
+// Whether the trained model is stable over a long run: Langevin dynamics at 300 K from the fold, sampled all along; means with
 // standard errors, extremes, and each tenth of the run by itself. After an interrupt, a kill or --seconds the same command goes on.
 // Options: --backend cpu|cuda (cpu), --potential model|teacher (model), --protein 1ENH, --replicas N (1), --steps N of each replica
 // (10000000), --every steps between samples (1000), --timestep fs (4), --seed N (1), --seconds of this call, start included (no
-// limit), --folder DIR of checkpoint and samples (build/bench/stability), --output FILE (JSON lines; appended when the run is whole
+// limit), --folder DIR of checkpoint and samples (build/bench/stability-POTENTIAL), --output FILE (JSON lines; appended when the run is whole
 // or has diverged), --smoke (CLN025, 400 steps, a folder of its own that begins empty).
 import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { blockAverage } from '../../lib/analysis/index.js';
 import { environment } from '../../lib/environment.js';
 import { invalid, unknownChoice } from '../../lib/errors.js';
 import { type Frame, langevin } from '../../lib/md/index.js';
@@ -48,7 +47,9 @@ const timestep = Number(values.timestep);
 const seed = Number(values.seed);
 const limit = Number(values.seconds ?? Number.POSITIVE_INFINITY);
 if (!(limit > 0)) invalid('--seconds', 'must be positive', values.seconds);
-const folder = values.folder ?? join(root, 'build', 'bench', smoke ? 'stability-smoke' : 'stability');
+if (steps < every) invalid('--steps', `must be at least ${every}, the steps between samples`, steps);
+const usual = `stability-${values.potential}${smoke ? '-smoke' : ''}`;
+const folder = values.folder ?? join(root, 'build', 'bench', usual);
 if (smoke && values.folder === undefined) rmSync(folder, { recursive: true, force: true });
 
 function chosen<T>(option: string, from: Readonly<Record<string, T>>, key: string): T {
@@ -59,17 +60,18 @@ const potentials = trained(protein, { backend: values.backend as 'cpu' | 'cuda',
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
-// performance.now() counts from the start of the process.
+// performance.now() counts from the start of the process; a timer cannot wait longer than 2^31 ms.
 const left = Math.max(0, 1000 * limit - performance.now());
-if (Number.isFinite(left)) setTimeout(() => stop.abort('--seconds'), left).unref();
+if (Number.isFinite(left)) setTimeout(() => stop.abort('--seconds'), Math.min(left, 2 ** 31 - 1)).unref();
 
 const start = beadsFromSequence(protein);
 const fold = foldOf(start);
 const potential = chosen('--potential', potentials, values.potential)();
+const accuracy: Record<string, number> = values.potential === 'model' ? { tolerance } : {};
 const made = { potential: values.potential, protein: name, replicas, timestep, every, temperature, seed };
 const { diverged, samples, sim, stretches } = await takeStretch({
   ...{ folder, start, potential, sample },
-  settings: { ...made, tolerance, backend: potential.info.backend },
+  settings: { ...made, ...accuracy, backend: potential.info.backend },
   options: {
     integrator: langevin({ temperature, timestep, seed }),
     velocities: 'maxwell-boltzmann',
@@ -112,24 +114,28 @@ function fastest(v: Float64Array): number {
 /** The samples after the first tenth. */
 const settled = samples.slice(Math.floor(samples.length / 10));
 
-/** By blocks of a single replica's series, which may be too short for its correlation; of several, by how the replicas' means scatter. */
-function meanOf(key: Series): Estimate & { converged?: boolean } {
-  const series = Array.from({ length: replicas }, (_, r) => settled.map((s) => s[key][r]!));
-  if (replicas > 1 || settled.length < 2) return estimate(series.map(average));
-  return blockAverage(series[0]!);
+/**
+ * Of several replicas by how their means scatter. Of a single one by how the means of its tenths do: blocking misses what is slow,
+ * where fast noise lies over it, and the globule opens and closes within nanoseconds.
+ */
+function meanOf(key: Series): Estimate {
+  if (replicas === 1) return estimate(tenths(key).slice(1).filter(Number.isFinite));
+  return estimate(Array.from({ length: replicas }, (_, r) => average(settled.map((s) => s[key][r]!))));
 }
+
+/** Nothing where there is no sample. */
+const known = (x: number): number | null => (Number.isFinite(x) ? x : null);
 
 /** Columns of a quantity: mean, standard error, and the extremes over all samples. */
 function columns(key: Series, label: string): Row {
-  const { converged = true, error, mean } = meanOf(key);
+  const { error, mean } = meanOf(key);
   const least = samples.reduce((low, s) => Math.min(low, ...s[key]), Number.POSITIVE_INFINITY);
   const most = samples.reduce((high, s) => Math.max(high, ...s[key]), Number.NEGATIVE_INFINITY);
   return {
-    [label]: mean,
-    [`± ${key}`]: error,
-    [`± ${key} converged`]: converged,
-    [`least ${key}`]: least,
-    [`most ${key}`]: most,
+    [label]: known(mean),
+    [`± ${key}`]: known(error),
+    [`least ${key}`]: known(least),
+    [`most ${key}`]: known(most),
   };
 }
 
@@ -147,7 +153,7 @@ function tell(): void {
     ...{ what: values.potential, protein: name, replicas, steps: sim.step, ns: sim.time / 1e6 },
     ...{ s: seconds, 'ms/step': (1000 * seconds) / taken, stretches: stretches.length },
     ...{ ...columns('Rg', 'Rg'), ...columns('Q', 'Q'), ...columns('T', 'T (K)'), ...columns('E', 'E (eV)') },
-    'most moved': columns('moved', 'moved')['most moved']!,
+    'most moved (Å)': columns('moved', 'moved')['most moved']!,
     diverged: diverged !== undefined,
     ...(diverged === undefined ? {} : { 'diverged at': sim.step + 1, failed: diverged }),
   };
@@ -169,17 +175,17 @@ function tell(): void {
         'least Rg',
       ],
       ...['most Rg', 'Q', '± Q', 'T (K)', '± T', 'least T', 'most T', 'E (eV)', '± E', 'least E', 'most E'],
-      ...['most moved', 'diverged', 'failed'],
+      ...['most moved (Å)', 'diverged', 'failed'],
     ],
   );
-  const drift = { Rg: tenths('Rg'), Q: tenths('Q'), E: tenths('E') };
+  const drift = { Rg: tenths('Rg'), Q: tenths('Q'), E: tenths('E'), T: tenths('T') };
   for (const [key, means] of Object.entries(drift))
     console.log(`${key.padEnd(2)} of each tenth  ${means.map((m) => m.toPrecision(4)).join('  ')}`);
   const radii = histogram(
     settled.flatMap((s) => s.Rg),
     0.1,
   );
-  const line = { bench: 'stability', ...row, ...{ timestep, every, temperature, tolerance, seed } };
+  const line = { bench: 'stability', ...row, ...{ timestep, every, temperature, seed }, ...accuracy };
   const stamp = { ...environment(), ...placeOf(potential), date: new Date().toISOString() };
   const whole = { ...line, samples: samples.length, tenths: drift, radii, taken: stretches, ...stamp };
   if (values.output) appendFileSync(values.output, jsonLines([whole]));

@@ -1,5 +1,6 @@
 // A long run in stretches is the run without a stop: aborted, killed at any moment, or diverged.
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -99,6 +100,22 @@ test('a run that diverges says so, again too', async () => {
 test('a folder of another run is refused', async () => {
   const error = await stretch('straight', { timestep: 2 }).catch((e: unknown) => e);
   assert.match(String(error), /run\.json: timestep: must be 2, received 4; give another folder/);
+});
+
+test('two processes do not share a folder; one that is gone leaves it free', async () => {
+  const lock = join(at('straight'), 'pid');
+  assert.not(existsSync(lock));
+  writeFileSync(lock, `${process.ppid}\n`);
+  try {
+    await stretch('straight');
+    assert.unreachable();
+  } catch (error) {
+    assert.match(String(error), /must be used by one process at a time, received "process \d+"/);
+  }
+  const gone = spawnSync(process.execPath, ['-e', '']).pid;
+  writeFileSync(lock, `${gone}\n`);
+  same('straight', await stretch('straight'));
+  assert.not(existsSync(lock));
 });
 
 test.run();

@@ -1,7 +1,7 @@
 // A long run in stretches: the library's checkpoint, the samples so far and the stretches' times lie in a folder, and the next
 // call goes on from there, after an abort, a kill or a whole stretch alike.
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { invalid, MdlabError } from '../../lib/errors.js';
 import { readText } from '../../lib/io/text.js';
 import { append, writeWhole } from '../../lib/io/write-whole.js';
@@ -40,12 +40,44 @@ export interface Taken<S> {
 
 /**
  * Takes steps until the run is whole, diverges or is aborted, which the simulation's step tells; each leaves a checkpoint.
- * @throws EINVALID where the folder holds another run, or lacks samples
+ * @throws EINVALID where the folder holds another run, lacks samples, or is in use
  */
 export async function takeStretch<S extends { step: number }>(run: LongRun<S>): Promise<Taken<S>> {
+  mkdirSync(run.folder, { recursive: true });
+  const lock = join(run.folder, 'pid');
+  claim(lock);
+  try {
+    return await stretch(run);
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** One process at a time: the file holds its number, and counts as long as there is such a process. */
+function claim(lock: string): void {
+  const holder = existsSync(lock) ? Number(readText(lock)) : 0;
+  if (holder > 0 && holder !== process.pid && lives(holder))
+    invalid(
+      dirname(lock),
+      'must be used by one process at a time',
+      `process ${holder}`,
+      `end it, or remove ${lock}`,
+    );
+  writeWhole(lock, [`${process.pid}\n`]);
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function stretch<S extends { step: number }>(run: LongRun<S>): Promise<Taken<S>> {
   const { folder, potential, settings } = run;
   const { every, signal, steps } = run.options;
-  mkdirSync(folder, { recursive: true });
   const [file, runFile, samplesFile] = ['checkpoint', 'run.json', 'samples.jsonl'].map((f) =>
     join(folder, f),
   ) as [string, string, string];

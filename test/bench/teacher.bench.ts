@@ -1,5 +1,5 @@
 // The trained model beside the teacher it learned from, in the canonical ensemble at 300 K: radius of gyration, native contacts,
-// contact map; and whether the model's dynamics stays whole over all the steps. Replicas start folded and are independent, so
+// contact map; and whether the model's dynamics is stable over all the steps. Replicas start folded and are independent, so
 // standard errors come from the scatter of their means.
 // Options: --backend cpu|cuda (cpu), --protein 1ENH, --replicas N (64), --steps N of each replica (160000: 10^7 in all), --every N
 // (400), --timestep fs (4), --tolerance of the table, --only teacher|model, --output FILE (JSON lines, appended), --smoke.

@@ -2,9 +2,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dataFile } from '../../lib/io/data-file.js';
+import type { Tensor } from '../../lib/io/tensor.js';
 import { loadModel } from '../../lib/models/load.js';
 import { evaluate } from '../../lib/models/potential.js';
-import type { Schnet, SchnetOptions } from '../../lib/models/schnet.js';
+import { type Schnet, type SchnetOptions, schnet } from '../../lib/models/schnet.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
 import { onCuda } from '../cuda.js';
@@ -92,6 +93,37 @@ for (const [name, reference, systems] of cases) {
       assert.equal(evaluate(model, systems, { virial: true }).forces, there.forces);
     });
 }
+
+test('weak and silent channels keep their digits: each has a scale of its own', () => {
+  const { config, tensors } = randomSchnet({ blocks: 1 }, { backend: 'reference', seed: 3 });
+  const systems = [globule(60, 6, 1)];
+  /** The filters of every other channel times `factor`, and what multiplies them divided by it. */
+  const scaled = (factor: number): Schnet => {
+    const changed = new Map(tensors);
+    const rows = (name: string, by: number): void => {
+      const { data, ...rest } = tensors.get(`interaction_blocks.0.${name}`)! as Tensor & {
+        data: Float32Array;
+      };
+      const width = rest.shape[1] ?? 1;
+      const times = data.map((x, k) => (Math.floor(k / width) % 2 ? x : x * by));
+      changed.set(`interaction_blocks.0.${name}`, { ...rest, data: times });
+    };
+    rows('conv.filter_network.layers.2.weight', factor);
+    if (factor > 0) rows('conv.lin1.weight', 1 / factor);
+    return schnet(config, changed, { backend: 'reference' });
+  };
+  for (const factor of [1, 2 ** -20, 0]) {
+    const reference = scaled(factor);
+    const want = evaluate(reference, systems).forces;
+    for (const [options, least] of [
+      [float16, 1e-3],
+      [int16, 1e-4],
+    ] as const) {
+      const error = relativeError(evaluate(reference.with(options), systems).forces, want);
+      assert.ok(error < least && error > 0, `${options.entries}, ${factor}: ${error}`);
+    }
+  }
+});
 
 onCuda('a 16-bit table on a GPU takes any batch, and gives each replica what it gets alone', () => {
   const model = randomSchnet({}, { backend: 'cuda', entries: 'int16' });

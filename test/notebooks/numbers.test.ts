@@ -328,6 +328,18 @@ test("the trained model's card: ten million steps", () => {
     ...['steps', 'ns', 'ms/step'].map(model),
   ]);
   numbers(card, pattern('Rg goes from ', ' to ', ' Å'), ['least Rg', 'most Rg'].map(model));
+  assert.is(model('stretches'), 4);
+  assert.match(card, /in four stretches/);
+  assert.is(model('steps'), 1e7);
+  assert.match(readme, /is stable over ten million\s+steps/);
+  const { radii } = stability.find((r) => r['what'] === 'model') as unknown as {
+    radii: { from: number; counts: number[] };
+  };
+  const part = (over: number): number =>
+    radii.counts.reduce((sum, c, k) => sum + (radii.from + k >= 10 * over ? c : 0), 0) /
+    radii.counts.reduce((sum, c) => sum + c, 0);
+  assert.match(card, /wider than 16 Å half of the time/);
+  assert.ok(Math.abs(part(16) - 0.5) < 0.05, `${part(16)}`);
   const columns = ['Rg', '± Rg', 'Q', '± Q', 'E (eV)', '± E', 'T (K)', '± T'];
   const line = (name: string): RegExp =>
     pattern(`\\| ${name} \\| `, ...columns.slice(1).map((_, k) => (k % 2 ? ' \\| ' : ' ± ')), ' \\|');
@@ -337,7 +349,7 @@ test("the trained model's card: ten million steps", () => {
     tenths: Record<string, number[]>;
   };
   const late = (key: string): number => tenths[key]!.slice(4).reduce((sum, x) => sum + x / 6, 0);
-  numbers(card, pattern('From 1\\.6 ns on they have ', ' Å, ', ' and ', ' eV'), ['Rg', 'Q', 'E'].map(late));
+  numbers(card, pattern('from 1\\.6 ns on they have ', ' Å, ', ' and ', ' eV'), ['Rg', 'Q', 'E'].map(late));
 });
 
 test.run();
