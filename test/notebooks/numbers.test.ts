@@ -171,7 +171,7 @@ test('flashschnet.ipynb: what the text says of speed', () => {
       ' replica-steps/s, `flash` ',
       ' \\(',
       ' times; .*16-bit operands ',
-      ', and the table ',
+      ', and the table, of tolerance 1e-4, ',
       ' \\(',
       ' times\\)',
     ),
@@ -184,7 +184,7 @@ test('flashschnet.ipynb: what the text says of speed', () => {
         of('memory', { model: 'flash', replicas: 64 })('peakBytes') /
           of('memory', { model: 'baseline', replicas: 64 })('peakBytes')),
   ]);
-  numbers(prose, pattern('`table` is ', ' times the baseline'), [speed('table')]);
+  numbers(prose, pattern('`table` \\(tolerance 1e-4\\) is ', ' times the baseline'), [speed('table')]);
   numbers(prose, pattern('One replica takes ', ' ms a step'), [
     1000 * of('md throughput', { model: 'table', replicas: 1 })('seconds'),
   ]);
@@ -214,7 +214,7 @@ test('flashschnet.ipynb: what the text says of memory and errors', () => {
   numbers(
     prose,
     pattern(
-      'pipelines are within ',
+      'techniques and `flash` are within ',
       ', 16-bit weights cost ',
       ' to ',
       ', and tables .*\\(',
