@@ -51,6 +51,20 @@ export function unknownChoice(subject: string, received: unknown, known: readonl
   return invalid(subject, `must be one of ${known.map((k) => `'${k}'`).join(', ')}`, received);
 }
 
+/**
+ * Throws `EINVALID` for an option of an unknown name, naming the known ones. TypeScript finds these in literals only, not in
+ * an object held by a variable.
+ * @param known of the options' type, so that the compiler finds one forgotten here
+ */
+export function checkOptionNames<T extends object>(
+  who: string,
+  options: NoInfer<T>,
+  known: Readonly<Record<keyof T, true>>,
+): void {
+  const odd = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  if (odd !== undefined) unknownChoice(`${who} option`, odd, Object.keys(known));
+}
+
 /** Why the system could not read or write a file, in words. */
 export function systemReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;

@@ -1,5 +1,5 @@
 /** How a run moves its particles: plain descriptions that `simulate` hands to native code. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 
 export interface LangevinOptions {
   /** K: one for all replicas, or one per replica. Left out with `tempering`, which brings its own. */
@@ -43,6 +43,12 @@ export interface Integrator {
  * @example langevin({ temperature: 300, friction: 1, timestep: 4, seed: 1 })
  */
 export function langevin(options: LangevinOptions): Integrator {
+  checkOptionNames<LangevinOptions>('langevin', options, {
+    temperature: true,
+    friction: true,
+    timestep: true,
+    seed: true,
+  });
   const { friction = 1, seed = 0, temperature, timestep } = options;
   checkTimestep('langevin', timestep);
   checkTemperature('langevin', temperature);
@@ -59,6 +65,11 @@ export function langevin(options: LangevinOptions): Integrator {
  * @example velocityVerlet({ timestep: 2, temperature: 300 })
  */
 export function velocityVerlet(options: VelocityVerletOptions): Integrator {
+  checkOptionNames<VelocityVerletOptions>('velocityVerlet', options, {
+    timestep: true,
+    temperature: true,
+    seed: true,
+  });
   const { seed = 0, temperature, timestep } = options;
   checkTimestep('velocityVerlet', timestep);
   checkTemperature('velocityVerlet', temperature);
@@ -82,6 +93,7 @@ export interface Tempering {
  * @example tempering({ temperatures: [300, 350, 410], every: 100 })
  */
 export function tempering(options: { temperatures: readonly number[]; every: number }): Tempering {
+  checkOptionNames<Tempering>('tempering', options, { temperatures: true, every: true });
   const { every, temperatures } = options;
   if (temperatures.length < 2) invalid('tempering.temperatures', 'must be at least two', temperatures.length);
   checkTemperature('tempering', temperatures);

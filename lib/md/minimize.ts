@@ -1,5 +1,5 @@
 /** Energy minimisation of any number of structures in one batch. */
-import { invalid, type MdlabError } from '../errors.js';
+import { checkOptionNames, invalid, type MdlabError } from '../errors.js';
 import type { Potential } from '../models/index.js';
 import { native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
@@ -47,6 +47,14 @@ export async function minimize(
   potential: Potential,
   options: MinimizeOptions = {},
 ): Promise<Minimized> {
+  checkOptionNames<MinimizeOptions>('minimize', options, {
+    forceTolerance: true,
+    maxSteps: true,
+    maxMove: true,
+    skin: true,
+    progress: true,
+    signal: true,
+  });
   const { forceTolerance = 0.01, maxSteps = 1000, maxMove = 0.2, progress, signal, skin = 1 } = options;
   checkPositive('minimize.forceTolerance', forceTolerance, 'eV/Å');
   checkCount('minimize.maxSteps', maxSteps, 0);

@@ -1,6 +1,6 @@
 /** Going on with a stored run. */
 import { basename } from 'node:path';
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import type { Potential } from '../models/index.js';
 import { type Checkpoint, type CheckpointOptions, readCheckpoint } from './checkpoint.js';
 import type { SimulateOptions } from './options.js';
@@ -33,6 +33,13 @@ export async function resume(
   potential: Potential,
   options: ResumeOptions = {},
 ): Promise<Simulation> {
+  checkOptionNames<ResumeOptions>('resume', options, {
+    steps: true,
+    trajectory: true,
+    checkpoint: true,
+    progress: true,
+    signal: true,
+  });
   const stored = readCheckpoint(file);
   checkPotential(file, stored.options.potential, potential);
   const { every, removeCenterOfMass, replicas } = stored.options;

@@ -1,5 +1,5 @@
 /** Molecular dynamics of any number of replicas in one batch. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import type { Potential } from '../models/index.js';
 import type { Structure } from '../structure/index.js';
 import { checkCount, checkPositive, type Integrator } from './integrators.js';
@@ -70,7 +70,9 @@ export function outputsOf(
 ): Outputs {
   const { checkpoint, progress, signal, trajectory } = options;
   if (trajectory === '') invalid('simulate.trajectory', 'must name a file', trajectory);
-  const given = typeof checkpoint === 'string' ? { file: checkpoint } : checkpoint;
+  const given: { file: string; every?: number } | undefined =
+    typeof checkpoint === 'string' ? { file: checkpoint } : checkpoint;
+  if (given) checkOptionNames<typeof given>('simulate.checkpoint', given, { file: true, every: true });
   if (given?.every !== undefined) checkCount('simulate.checkpoint.every', given.every);
   if (given?.file === '') invalid('simulate.checkpoint.file', 'must name a file', given.file);
   return {
@@ -81,7 +83,25 @@ export function outputsOf(
   };
 }
 
+const optionNames: Readonly<Record<keyof SimulateOptions, true>> = {
+  integrator: true,
+  steps: true,
+  every: true,
+  replicas: true,
+  tempering: true,
+  velocities: true,
+  removeCenterOfMass: true,
+  skin: true,
+  displacementLimit: true,
+  firstReplica: true,
+  trajectory: true,
+  checkpoint: true,
+  progress: true,
+  signal: true,
+};
+
 function checkOptions(options: SimulateOptions): void {
+  checkOptionNames<SimulateOptions>('simulate', options, optionNames);
   const { integrator, tempering } = options;
   const kind = (integrator as Integrator | undefined)?.kind;
   if (kind !== 'langevin' && kind !== 'velocityVerlet') {

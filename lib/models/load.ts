@@ -1,6 +1,6 @@
 /** Model files: our own safetensors, and PyTorch's state dicts, checkpoints and pickled modules. */
 import { basename } from 'node:path';
-import { invalid, MdlabError, malformed } from '../errors.js';
+import { checkOptionNames, invalid, MdlabError, malformed } from '../errors.js';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.js';
 import { openSource } from '../io/source.js';
 import type { Tensor } from '../io/tensor.js';
@@ -9,6 +9,7 @@ import { type EnergyUnit, energyUnits, type LengthUnit, lengthUnits } from '../u
 import type { Potential } from './potential.js';
 import { Schnet, type SchnetOptions, schnet } from './schnet.js';
 import type { SchnetConfig } from './schnet-config.js';
+import { schnetOptionNames } from './schnet-options.js';
 import { schnetFromTorch } from './schnet-torch.js';
 
 export interface LoadModelOptions extends SchnetOptions {
@@ -37,6 +38,7 @@ interface Header {
  * @example const model = loadModel('model.safetensors', { pipeline: 'table' })
  */
 export function loadModel(path: string, options: LoadModelOptions = {}): Schnet {
+  checkOptionNames<LoadModelOptions>('loadModel', options, { ...schnetOptionNames, config: true });
   const { config, ...rest } = options;
   if (isZip(path))
     return named(path, () => schnetFromTorch(readTorch(path), basename(path), config ?? {}, rest));

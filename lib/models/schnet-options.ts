@@ -1,6 +1,6 @@
 /** How a SchNet is computed: the choices, their defaults, and which go together. */
 import { deviceIndex, usableGpu } from '../cuda.js';
-import { invalid, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import { type EnergyUnit, energyUnits, type LengthUnit, lengthUnits } from '../units.js';
 import type { Backend, Precision } from './potential.js';
 
@@ -103,6 +103,20 @@ export const operandNames: readonly SchnetOperands[] = [
   'int8-channel',
 ];
 export const entryNames: readonly SchnetEntries[] = ['float32', 'float16', 'int16'];
+export const schnetOptionNames: Readonly<Record<keyof SchnetOptions, true>> = {
+  backend: true,
+  device: true,
+  pipeline: true,
+  precision: true,
+  techniques: true,
+  operands: true,
+  entries: true,
+  envelopeGradient: true,
+  tolerance: true,
+  units: true,
+  name: true,
+  provenance: true,
+};
 const techniqueNames = ['radialBasis', 'messagePassing', 'aggregation', 'weights16'] as const;
 
 /** Options with their defaults. */
@@ -113,6 +127,7 @@ export type FullSchnetOptions = Required<Omit<SchnetOptions, 'name' | 'provenanc
 
 /** @throws EINVALID naming an option that is unknown, or does not go with another */
 export function checkOptions(options: SchnetOptions): FullSchnetOptions {
+  checkOptionNames<SchnetOptions>('schnet', options, schnetOptionNames);
   const choice = <T extends string>(key: string, value: T, known: readonly T[]): T =>
     known.includes(value) ? value : unknownChoice(`schnet.${key}`, value, known);
   const backend = choice('backend', options.backend ?? fastest(options), ['reference', 'cpu', 'cuda']);

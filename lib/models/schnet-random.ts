@@ -1,8 +1,9 @@
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import type { Tensor } from '../io/tensor.js';
 import { native } from '../native.js';
 import { type Schnet, type SchnetOptions, schnet } from './schnet.js';
 import { checkSchnetConfig, type SchnetConfig, schnetShapes } from './schnet-config.js';
+import { schnetOptionNames } from './schnet-options.js';
 
 export interface RandomSchnetOptions extends SchnetOptions {
   /** Same seed, same weights on every machine. Default 1. */
@@ -34,6 +35,11 @@ export const defaultSchnetConfig: SchnetConfig = {
  * @example const model = randomSchnet({ blocks: 2, hidden: 64, filters: 64 }, { seed: 7, pipeline: 'table' })
  */
 export function randomSchnet(config: Partial<SchnetConfig> = {}, options: RandomSchnetOptions = {}): Schnet {
+  checkOptionNames<RandomSchnetOptions>('randomSchnet', options, {
+    ...schnetOptionNames,
+    seed: true,
+    scale: true,
+  });
   const { seed = 1, scale = 0.3, ...rest } = options;
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
     invalid('randomSchnet.seed', 'must be a whole number 0..4294967295', seed);

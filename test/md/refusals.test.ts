@@ -1,6 +1,16 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { harmonicWell, langevin, MdlabError, Structure, simulate, velocityVerlet } from '../../lib/index.js';
+import {
+  harmonicWell,
+  langevin,
+  MdlabError,
+  minimize,
+  resume,
+  Structure,
+  simulate,
+  tempering,
+  velocityVerlet,
+} from '../../lib/index.js';
 import { atOrigin, cloud } from './shared.js';
 
 const well = harmonicWell({ k: 1 });
@@ -100,6 +110,42 @@ test('options out of range are refused, each by name', () => {
     () => langevin({ temperature: 3, timestep: 1, seed: 0.5 }),
     /langevin.seed: must be a whole number/,
   );
+});
+
+test('a misspelt option is refused, also in an object held by a variable', async () => {
+  const warm = { temperature: 300, timestep: 4, fricton: 5 };
+  assert.throws(
+    () => langevin(warm),
+    /^langevin option: must be one of 'temperature', 'friction', 'timestep', 'seed', received "fricton"$/,
+  );
+  assert.throws(
+    () => velocityVerlet({ timestep: 1, ...{ friction: 1 } }),
+    /velocityVerlet option.*"friction"/,
+  );
+  const ladder = { temperatures: [300, 310], every: 10, evry: 20 };
+  assert.throws(() => tempering(ladder), /tempering option: .*"evry"/);
+  const run = { integrator, steps: 10, chekpoint: 'q.ckpt' };
+  assert.throws(() => simulate(cloud(2), well, run), /simulate option: .*'checkpoint'.*"chekpoint"/);
+  const checkpoint = { file: 'q.ckpt', evry: 5 };
+  assert.throws(
+    () => simulate(cloud(2), well, { integrator, steps: 10, checkpoint }),
+    /simulate.checkpoint option: must be one of 'file', 'every', received "evry"/,
+  );
+  const refused = async (made: Promise<unknown>): Promise<string> => String(await made.catch((e) => e));
+  assert.match(
+    await refused(minimize(cloud(2), well, { ...{ skin: 1, maxStep: 3 } })),
+    /minimize option: .*'maxSteps'.*"maxStep"/,
+  );
+  // Before the file, which is not there.
+  assert.match(
+    await refused(resume('q.ckpt', well, { ...{ steps: 9, trajectry: 'q.dcd' } })),
+    /resume option: .*'trajectory'.*"trajectry"/,
+  );
+});
+
+test('a known option may be undefined', () => {
+  const none = { checkpoint: undefined, every: undefined } as object;
+  assert.is(simulate(cloud(2), well, { integrator, steps: 10, ...none }).options.every, 10);
 });
 
 test('a well made for other particles refuses these', async () => {

@@ -2,8 +2,9 @@
 import { freemem } from 'node:os';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { loadModel } from '../../lib/models/load.js';
 import { evaluate } from '../../lib/models/potential.js';
-import type { SchnetOptions } from '../../lib/models/schnet.js';
+import { type SchnetOptions, schnet } from '../../lib/models/schnet.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';
 import { native } from '../../lib/native.js';
 import { relativeError } from '../tools.js';
@@ -97,6 +98,31 @@ test('options that do not fit are refused by name', () => {
     code(() => randomSchnet(config, { seed: -1 })),
     /randomSchnet.seed/,
   );
+});
+
+test('a misspelt option is refused by whoever is given it, naming its own', () => {
+  const options = { backend: 'cpu' as const, pipeline: 'table' as const, entires: 'int16', tolerance: 1e-4 };
+  const model = randomSchnet(config, { backend: 'cpu' });
+  const names = "'backend', 'device', 'pipeline'.*'entries'.*'provenance'";
+  const none = ', received "entires"$';
+  assert.match(
+    code(() => model.with(options)),
+    new RegExp(`^EINVALID schnet option: must be one of ${names}${none}`),
+  );
+  assert.match(
+    code(() => schnet(config, model.tensors, options)),
+    new RegExp(`^EINVALID schnet option: .*${none}`),
+  );
+  assert.match(
+    code(() => randomSchnet(config, options)),
+    new RegExp(`^EINVALID randomSchnet option: must be one of ${names}, 'seed', 'scale'${none}`),
+  );
+  assert.match(
+    code(() => loadModel('none.safetensors', options)),
+    new RegExp(`^EINVALID loadModel option: must be one of ${names}, 'config'${none}`),
+  );
+  const undecided = { device: undefined, entries: undefined } as object;
+  assert.is(model.with(undecided).pipeline, 'table', 'a known one may be undefined');
 });
 
 test('a pipeline is switched on one model; options of the old one do not follow', () => {
