@@ -5,9 +5,10 @@ import { evaluate, type Potential } from '../models/potential.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
+import { printsOf } from './inputs.js';
 import { freeBytes } from './place.js';
 import { pass } from './steps.js';
-import { checkMakers, study } from './study.js';
+import { checkMakers, studyOf } from './study.js';
 
 export interface BatchStudyOptions {
   /** Built anew for every row. */
@@ -20,6 +21,7 @@ export interface BatchStudyOptions {
   limit?: number;
   /** Of the structure. Default 1. */
   seed?: number;
+  /** Keeps rows, and goes on from there, as in `throughputStudy`. */
   file?: string;
   version?: string;
   signal?: AbortSignal;
@@ -43,10 +45,11 @@ export function batchStudy(options: BatchStudyOptions): Promise<Table> {
   checkMakers('batchStudy.models', options.models);
   const one = options.structure ?? randomGlobule({ beads: 269, radius: 14, seed });
   const copies = (count: number): Structure[] => replicas(one, count, { jitter: 0.1, seed });
-  return study<{ model: string }>({
+  const prints = printsOf(options.models);
+  const rows = {
     name: 'largest batch',
     grid: { model: Object.keys(options.models) },
-    measure: async ({ model }) => {
+    measure: async ({ model }: { model: string }) => {
       const peaks: number[] = [];
       for (const count of probes)
         peaks.push((await attempt(options.models[model]!, copies(count))).peakBytes);
@@ -71,7 +74,8 @@ export function batchStudy(options: BatchStudyOptions): Promise<Table> {
       };
     },
     ...pass(options),
-  });
+  };
+  return studyOf(rows, async ({ model }) => [one, limit, options.bytes, seed, await prints(model, one)]);
 }
 
 async function attempt(

@@ -6,8 +6,10 @@ import { type EvaluateResult, evaluate, type Potential } from '../models/potenti
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
+import { printsOf } from './inputs.js';
 import { timeOnDevice } from './place.js';
-import { checkMakers, type Measured, study } from './study.js';
+import { pass } from './steps.js';
+import { checkMakers, type MeasureContext, type Measured, studyOf } from './study.js';
 import { fewest, spread, type TimingOptions, timed } from './timing.js';
 
 export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
@@ -25,7 +27,10 @@ export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
   seed?: number;
   /** Of the study, in its rows and progress line; default says what is measured. */
   name?: string;
-  /** Keeps rows, and goes on from there: see `study`. */
+  /**
+   * Keeps rows, and goes on from there: rows of the same models (weights and options), structures and settings are not measured
+   * again. Models that functions give are made to be compared.
+   */
   file?: string;
   version?: string;
   signal?: AbortSignal;
@@ -43,14 +48,19 @@ type Point = { model: string; replicas: number; atoms: number };
  * @param options timestep: fs, of the molecular dynamics that the rate would drive
  */
 export function throughputStudy(options: ModelStudyOptions & { timestep?: number }): Promise<Table> {
-  return modelStudy('throughput', options, async (potential, systems, { signal }) => {
-    const t =
-      deviceOf(potential) === undefined
-        ? await hostTiming(potential, systems, { ...options, signal })
-        : deviceTiming(potential, systems, options);
-    const rate = systems.length / t.seconds;
-    return { ...t, rate, ...(options.timestep ? { nsPerDay: rate * options.timestep * 86_400e-6 } : {}) };
-  });
+  return modelStudy(
+    'throughput',
+    options,
+    async (potential, systems, { signal }) => {
+      const t =
+        deviceOf(potential) === undefined
+          ? await hostTiming(potential, systems, { ...options, signal })
+          : deviceTiming(potential, systems, options);
+      const rate = systems.length / t.seconds;
+      return { ...t, rate, ...(options.timestep ? { nsPerDay: rate * options.timestep * 86_400e-6 } : {}) };
+    },
+    { inputs: () => ({ timestep: options.timestep }) },
+  );
 }
 
 interface EvaluationTiming {
@@ -125,7 +135,7 @@ export function memoryStudy(
     const { edges } = evaluate(potential, systems);
     return { peakBytes: meter.peak() - before, heldBytes: before, edges };
   };
-  return modelStudy('peak memory', options, measure, true);
+  return modelStudy('peak memory', options, measure, { afresh: true });
 }
 
 /**
@@ -137,14 +147,20 @@ export function accuracyStudy(
   options: ModelStudyOptions & { reference: Potential | (() => Potential) },
 ): Promise<Table> {
   const reference = once(options.reference);
+  const prints = printsOf({ reference });
   const known = new Map<string, EvaluateResult>();
-  return modelStudy('accuracy', options, (potential, systems) => {
-    const key = `${systems.length} ${systems[0]!.count}`;
-    const truth = known.get(key) ?? evaluate(reference(), systems);
-    known.set(key, truth);
-    const got = evaluate(potential, systems);
-    return { ...forceErrors(got.forces, truth.forces), ...energyErrors(got, truth, systems) };
-  });
+  return modelStudy(
+    'accuracy',
+    options,
+    (potential, systems) => {
+      const key = `${systems.length} ${systems[0]!.count}`;
+      const truth = known.get(key) ?? evaluate(reference(), systems);
+      known.set(key, truth);
+      const got = evaluate(potential, systems);
+      return { ...forceErrors(got.forces, truth.forces), ...energyErrors(got, truth, systems) };
+    },
+    { inputs: (at) => prints('reference', at) },
+  );
 }
 
 /** How far forces are off: relative over all components, the largest component (eV/Å), and the size of `truth` (eV/Å). */
@@ -217,12 +233,19 @@ type ModelMeasure = (
   context: { signal: AbortSignal | undefined },
 ) => Measured | Measured[] | Promise<Measured | Measured[]>;
 
-/** Runs a measure for every model, size and number of replicas. @param afresh builds the model anew for each row */
+interface ModelStudySettings {
+  /** Builds the model anew for each row. */
+  afresh?: boolean;
+  /** What a row depends on beside the options of all these studies. */
+  inputs?: (structure: Structure) => unknown;
+}
+
+/** Runs a measure for every model, size and number of replicas. */
 function modelStudy(
   name: string,
   options: ModelStudyOptions,
   measure: ModelMeasure,
-  afresh: boolean = false,
+  { afresh = false, inputs }: ModelStudySettings = {},
 ): Promise<Table> {
   const { jitter = 0.1, seed = 1 } = options;
   const models = new Map(Object.entries(options.models).map(([key, model]) => [key, once(model)]));
@@ -235,11 +258,11 @@ function modelStudy(
   };
   const own = options.structure !== undefined && typeof options.structure !== 'function';
   const sizes = own ? [(options.structure as Structure).count] : (options.atoms ?? [269]);
-  return study<Point>({
+  const prints = printsOf(afresh ? options.models : Object.fromEntries(models));
+  const rows = {
     name: options.name ?? name,
     grid: { model: [...models.keys()], atoms: sizes, replicas: options.replicas ?? [1] },
-    // The measure is the same text for every study of this file; the name tells them apart.
-    measure: async (point, context) => {
+    measure: async (point: Point, context: MeasureContext) => {
       const given = options.models[point.model]!;
       const potential = afresh && typeof given === 'function' ? given() : models.get(point.model)!();
       const systems = replicas(build(point.atoms), point.replicas, { jitter, seed });
@@ -247,10 +270,12 @@ function modelStudy(
       const who = { ...placeOf(potential), cutoff: potential.cutoff, seed };
       return Array.isArray(got) ? got.map((row) => ({ ...row, ...who })) : { ...got, ...who };
     },
-    ...(options.file === undefined ? {} : { file: options.file }),
-    ...(options.version === undefined ? {} : { version: options.version }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.progress === undefined ? {} : { progress: options.progress }),
+    ...pass(options),
+  };
+  return studyOf<Point>(rows, async ({ atoms, model }) => {
+    const structure = build(atoms);
+    // The measure is the same text for every study of this file: the kind tells them apart.
+    return [name, structure, jitter, seed, await prints(model, structure), await inputs?.(structure)];
   });
 }
 

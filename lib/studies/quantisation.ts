@@ -7,11 +7,12 @@ import { replicas, type Structure } from '../structure/index.js';
 import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
+import { printsOf } from './inputs.js';
 import { forceErrors } from './models.js';
 import { timeOnDevice } from './place.js';
 import { energyDriftOf, type SamplingOptions, sampleProtein } from './sampling.js';
 import { pass } from './steps.js';
-import { study } from './study.js';
+import { type MeasureContext, studyOf } from './study.js';
 import { spread, timed } from './timing.js';
 
 /**
@@ -80,6 +81,7 @@ export interface QuantisationOptions {
   drift?:
     | Pick<SamplingOptions, 'steps' | 'timestep' | 'every'>
     | ((format: string) => SamplingOptions | undefined);
+  /** Keeps rows, and goes on from there, as in `throughputStudy`. */
   file?: string;
   version?: string;
   signal?: AbortSignal;
@@ -97,31 +99,31 @@ export interface QuantisationOptions {
  */
 export async function quantisationStudy(options: QuantisationOptions): Promise<Table> {
   const { structure } = options;
-  const count = options.replicas ?? 16;
+  const { replicas: count = 16, timedReplicas = 64 } = options;
   const names = Object.keys(options.formats);
   const whole = (p: Potential): Potential => (options.priors ? sum(p, options.priors) : p);
+  const equilibrator = options.equilibrator ?? options.formats[names.at(-1)!]!;
+  const settings = <T>(o: T | ((format: string) => T), format: string): T =>
+    typeof o === 'function' ? (o as (format: string) => T)(format) : o;
   const settled = once(async () => {
     const start = Array.from({ length: count }, () => structure);
-    const equilibrator = whole((options.equilibrator ?? options.formats[names.at(-1)!]!)());
-    const got = await sampleProtein(equilibrator, start, {
+    const got = await sampleProtein(whole(equilibrator()), start, {
       ...options.equilibration,
       signal: options.signal,
     });
     return { start: got.last, truth: evaluate(options.reference(), got.last) };
   });
-  const rows = await study<{ format: string }>({
+  const study = {
     name: 'quantisation',
     grid: { format: names },
-    measure: async ({ format }, { signal }) => {
+    measure: async ({ format }: { format: string }, { signal }: MeasureContext) => {
       const { start, truth } = await settled();
       await collectGarbage();
       const potential = options.formats[format]!();
-      const cost = await costs(potential, structure, options.timedReplicas ?? 64);
+      const cost = await costs(potential, structure, timedReplicas);
       const got = evaluate(potential, start);
       const off = start.map((s, k) => (1000 * (got.energy[k]! - truth.energy[k]!)) / s.count);
-      const settings = (o: QuantisationOptions['sampling'] | QuantisationOptions['drift']) =>
-        typeof o === 'function' ? o(format) : o;
-      const [sampling, drift] = [settings(options.sampling), settings(options.drift)];
+      const [sampling, drift] = [settings(options.sampling, format), settings(options.drift, format)];
       const sampled =
         sampling &&
         (await sampleProtein(whole(potential), start, { ...sampling, signal } as SamplingOptions));
@@ -161,7 +163,22 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
       };
     },
     ...pass(options),
-  });
+  };
+  const formats = printsOf(options.formats);
+  const { priors, reference } = options;
+  const beside = printsOf({ reference, equilibrator, ...(priors ? { priors } : {}) });
+  const rows = await studyOf(study, async ({ format }) => ({
+    structure,
+    count,
+    timedReplicas,
+    equilibration: options.equilibration,
+    sampling: settings(options.sampling, format),
+    drift: settings(options.drift, format),
+    format: await formats(format, structure),
+    reference: await beside('reference', structure),
+    equilibrator: await beside('equilibrator', structure),
+    priors: priors && (await beside('priors', structure)),
+  }));
   return withContactShift(rows);
 }
 

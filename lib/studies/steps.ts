@@ -6,7 +6,8 @@ import { placeOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import type { Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
-import { study } from './study.js';
+import { printsOf } from './inputs.js';
+import { type MeasureContext, studyOf } from './study.js';
 import { type TimingOptions, timed } from './timing.js';
 
 export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
@@ -27,6 +28,7 @@ export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
   seed?: number;
   /** Of the study, in its rows and progress line. */
   name?: string;
+  /** Keeps rows, and goes on from there, as in `throughputStudy`. */
   file?: string;
   version?: string;
   signal?: AbortSignal;
@@ -45,10 +47,11 @@ export function stepStudy(options: StepStudyOptions): Promise<Table> {
   for (const count of options.replicas ?? []) checkCount('stepStudy.replicas', count);
   if (options.steps !== undefined) checkCount('stepStudy.steps', options.steps);
   checkPositive('stepStudy.stretch', stretch, 's');
-  return study<{ model: string; replicas: number }>({
+  const prints = printsOf(options.models);
+  const rows = {
     name: options.name ?? 'md steps',
     grid: { model: Object.keys(options.models), replicas: options.replicas ?? [1] },
-    measure: async (point, { signal }) => {
+    measure: async (point: Point, { signal }: MeasureContext) => {
       const given = options.models[point.model]!;
       const potential = typeof given === 'function' ? given() : given;
       const sim = simulate(structure, potential, {
@@ -93,8 +96,15 @@ export function stepStudy(options: StepStudyOptions): Promise<Table> {
       };
     },
     ...pass(options),
+  };
+  return studyOf<Point>(rows, async ({ model }) => {
+    const settings = { steps: options.steps, stretch, timestep, temperature, seed };
+    return ['md steps', structure, settings, await prints(model, structure)];
   });
 }
+
+/** Where a row is measured. */
+type Point = { model: string; replicas: number };
 
 /** Steps that warm up, and the most of one stretch. */
 const [fewSteps, longest] = [3, 100_000];

@@ -1,5 +1,4 @@
 /** Studies: a measure over a grid of parameters, row by row, with progress, a file to go on from, and full provenance. */
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { environment } from '../environment.js';
@@ -9,6 +8,7 @@ import { append, writeWhole } from '../io/write-whole.js';
 import { Progress } from '../progress.js';
 import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
+import { digest, fingerprint } from './inputs.js';
 import { spread } from './timing.js';
 
 /** What a row is measured at: plain values, because they name the row in the file. */
@@ -37,9 +37,16 @@ export interface StudyOptions<P extends Parameters> {
   ) => Measured | readonly Measured[] | Promise<Measured | readonly Measured[]>;
   /** Measures each row this often; numbers become their median, with 5th and 95th percentile beside it. Default 1. */
   repeats?: number;
-  /** Rows are kept here as JSON lines as they come, and those already there are not measured again. */
+  /**
+   * Rows are kept here as JSON lines as they come, and those already there of the same name, parameters and `version` are not
+   * measured again. What `measure` takes from around it (a model, a structure, a constant) is not seen: name it in `version`.
+   */
   file?: string;
-  /** Of the measuring code: rows of another version are measured anew. Default the commit and the measure's own text. */
+  /**
+   * Of the measuring code and of all that it uses beside the parameters: rows of another version are measured anew. Default the
+   * commit and the measure's own text, which stays the same when a value changes that the text only names: give
+   * `version: \`1, tolerance ${tolerance}\`` then.
+   */
   version?: string;
   /** Columns written into every row: seed, precision, sizes … */
   stamp?: Measured;
@@ -66,7 +73,18 @@ export class StudyInterrupted extends MdlabError {
  * @throws EINVALID for an empty grid or rows that differ in their parameters, StudyInterrupted when stopped, what the first
  *   row threw when all did
  */
-export async function study<P extends Parameters>(options: StudyOptions<P>): Promise<Table> {
+export function study<P extends Parameters>(options: StudyOptions<P>): Promise<Table> {
+  return studyOf(options);
+}
+
+/**
+ * A study whose kept rows count for the same inputs alone.
+ * @param inputs all that a row depends on beside its parameters, as data; asked where there is a file, when the row is due
+ */
+export async function studyOf<P extends Parameters>(
+  options: StudyOptions<P>,
+  inputs?: (parameters: P) => unknown,
+): Promise<Table> {
   const { file, measure, name, repeats = 1, signal } = options;
   if (!(Number.isInteger(repeats) && repeats > 0))
     invalid('study.repeats', 'must be a positive whole number', repeats);
@@ -74,7 +92,7 @@ export async function study<P extends Parameters>(options: StudyOptions<P>): Pro
   if (wanted.length === 0) invalid('study', 'needs rows or a grid with values', name);
   const place = environment();
   const version = options.version ?? `${place.commit} ${digest(measure.toString())}`;
-  const keys = wanted.map((parameters) => keyOf(name, parameters, version));
+  const keys: string[] = [];
   const kept = file ? openFile(file) : new Map<string, Measured[]>();
   const progress =
     options.progress === false ? undefined : new Progress(wanted.length, { label: name, unit: 'rows' });
@@ -84,8 +102,10 @@ export async function study<P extends Parameters>(options: StudyOptions<P>): Pro
   try {
     for (const [i, parameters] of wanted.entries()) {
       if (signal?.aborted) throw signal.reason;
+      const given = file && inputs ? await tell(() => inputs(parameters), signal) : undefined;
+      keys[i] = keyOf(name, parameters, version, given?.print);
       if (!finished(kept.get(keys[i]!))) {
-        const measured = await measureRow(parameters, measure, repeats, signal, (error) => {
+        const measured = await measureRow(parameters, given?.failing ?? measure, repeats, signal, (error) => {
           cause ??= error;
         });
         const stamp = {
@@ -116,6 +136,22 @@ export async function study<P extends Parameters>(options: StudyOptions<P>): Pro
   }
   progress?.finish(failures ? `${failures} row${failures > 1 ? 's' : ''} failed` : '');
   return table();
+}
+
+/** The digest of a row's inputs; where they cannot be told, a measure that fails for the same reason. */
+async function tell(
+  inputs: () => unknown,
+  signal: AbortSignal | undefined,
+): Promise<{ print: string; failing?: () => never }> {
+  try {
+    return { print: fingerprint(await inputs()) };
+  } catch (error) {
+    if (isInterrupt(error, signal)) throw error;
+    const failing = (): never => {
+      throw error;
+    };
+    return { print: 'unknown', failing };
+  }
 }
 
 /** A failing measure is a row with its message; only an interrupt goes further. */
@@ -177,11 +213,9 @@ function combinations<P extends Parameters>(grid: { readonly [K in keyof P]: rea
   return out as P[];
 }
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
-
-function keyOf(name: string, parameters: Parameters, version: string): string {
+function keyOf(name: string, parameters: Parameters, version: string, inputs: string | undefined): string {
   const sorted = Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1));
-  return digest(JSON.stringify([name, sorted, version]));
+  return digest(JSON.stringify([name, sorted, version, ...(inputs === undefined ? [] : [inputs])]));
 }
 
 /** Rows of a file by key; the latest of a key counts. A line cut short by a crash is taken away. */
