@@ -88,21 +88,25 @@ export class Schnet extends Potential {
     return this.options.provenance;
   }
 
-  /** The same weights computed another way: `model.with({ pipeline: 'flash' })`. Options not named stay. */
+  /**
+   * The same weights computed another way: `model.with({ pipeline: 'flash' })`. Options not named stay, but for those that the
+   * new backend or pipeline does not have; defaults that were not asked for are the new way's.
+   */
   with(options: SchnetOptions): Schnet {
     const kept = { ...this.options };
-    // A choice that belongs to one pipeline does not follow into another.
-    if (options.backend !== undefined || options.pipeline !== undefined) {
-      delete kept.techniques;
-      delete kept.operands;
+    const backend = options.backend ?? this.backend;
+    const pipeline = backend === 'reference' ? undefined : (options.pipeline ?? this.pipeline ?? 'table');
+    if (backend !== 'cuda') delete kept.device;
+    if (backend !== this.backend && [backend, this.backend].includes('reference')) {
+      delete kept.pipeline;
+      delete kept.precision;
+    }
+    if (pipeline !== 'baseline') delete kept.techniques;
+    if (pipeline !== 'flash' || backend !== 'cuda') delete kept.operands;
+    if (pipeline !== 'baseline' && pipeline !== 'flash') delete kept.envelopeGradient;
+    if (pipeline !== 'table') {
       delete kept.entries;
-      delete kept.envelopeGradient;
       delete kept.tolerance;
-      if (options.backend !== undefined && options.backend !== 'cuda') delete kept.device;
-      if (options.backend === 'reference') {
-        delete kept.pipeline;
-        delete kept.precision;
-      } else if (kept.backend === 'reference') delete kept.precision;
     }
     return schnet(this.config, this.tensors, { ...kept, ...options });
   }

@@ -29,7 +29,13 @@ export function quantisedFormats(
   const made = (options: object) => (): Schnet => model.with({ backend, ...options } as SchnetOptions);
   const double = (): Schnet => model.with({ backend: 'cpu', pipeline: 'flash', precision: 'float64' });
   const doubleTable = (): Schnet =>
-    model.with({ backend: 'cpu', pipeline: 'table', precision: 'float64', tolerance: 1e-8 });
+    model.with({
+      backend: 'cpu',
+      pipeline: 'table',
+      entries: 'float32',
+      precision: 'float64',
+      tolerance: 1e-8,
+    });
   const tablesOf = (entries: SchnetEntries, least: number): [string, () => Schnet][] =>
     tolerances
       .filter((t) => t >= least)

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadModel } from '../../lib/models/load.js';
 import { evaluate } from '../../lib/models/potential.js';
-import { type SchnetOptions, schnet } from '../../lib/models/schnet.js';
+import { type Schnet, type SchnetOptions, schnet } from '../../lib/models/schnet.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';
 import { native } from '../../lib/native.js';
 import { relativeError } from '../tools.js';
@@ -133,6 +133,37 @@ test('a pipeline is switched on one model; options of the old one do not follow'
   assert.is(table.with({ backend: 'reference' }).precision, 'float64');
   assert.is(table.with({ backend: 'reference' }).pipeline, undefined);
   assert.is(table.with({ precision: 'float64' }).options.tolerance, 1e-4);
+});
+
+test('options that are not named stay where they still mean something', () => {
+  const table = randomSchnet(config, { backend: 'cpu', entries: 'int16', tolerance: 1e-4 });
+  for (const same of [{}, { backend: 'cpu' }, { pipeline: 'table' }, { precision: 'float64' }] as const) {
+    const { entries, tolerance } = table.with(same).options;
+    assert.equal({ entries, tolerance }, { entries: 'int16', tolerance: 1e-4 }, JSON.stringify(same));
+  }
+  const finer = table.with({ pipeline: 'table', tolerance: 1e-5 });
+  assert.is(finer.options.entries, 'int16');
+  assert.is(finer.table!.tolerance, 1e-5);
+  const rounded = (model: Schnet): number => model.table!.worstError;
+  const finest = table.with({ pipeline: 'table', tolerance: 1e-7 });
+  assert.ok(rounded(finest) > 5 * rounded(finest.with({ entries: 'float32' })), 'it computes with 16 bits');
+
+  const exact = table.with({ backend: 'reference' });
+  assert.equal([exact.options.entries, exact.options.tolerance], [undefined, undefined]);
+  const back = exact.with({ backend: 'cpu' });
+  assert.equal([back.pipeline, back.precision], ['table', 'float32']);
+  assert.is(back.table!.tolerance, 3e-6, 'a default that was never asked for is the new way’s own');
+  const flash = table.with({ pipeline: 'flash' });
+  assert.is(flash.with({ pipeline: 'table' }).table!.tolerance, 3e-6);
+
+  const techniques = { aggregation: true };
+  const baseline = randomSchnet(config, { pipeline: 'baseline', techniques, envelopeGradient: false });
+  assert.equal(baseline.with({ backend: 'cpu' }).options.techniques, techniques);
+  assert.equal(baseline.with({ pipeline: 'baseline' }).options.techniques, techniques);
+  assert.is(baseline.with({ pipeline: 'flash' }).options.techniques, undefined);
+  assert.is(baseline.with({ pipeline: 'flash' }).options.envelopeGradient, false);
+  assert.is(baseline.with({ pipeline: 'table' }).options.envelopeGradient, undefined);
+  assert.is(baseline.with({ backend: 'reference' }).options.envelopeGradient, undefined);
 });
 
 test('the table meets its tolerance, says what it reached, and forces follow it', () => {
