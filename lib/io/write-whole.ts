@@ -1,5 +1,17 @@
 /** Files that appear whole or not at all, and files that grow. */
-import { appendFileSync, closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { MdlabError, systemReason } from '../errors.js';
 
 /**
@@ -32,6 +44,33 @@ export function append(path: string, text: string): void {
     appendFileSync(path, text);
   } catch (error) {
     unwritable(path, error);
+  }
+}
+
+/**
+ * Finds out before there is anything to write, and leaves no trace.
+ * @param how as `writeWhole` does, which needs a folder it can write to, or into a file that may be there already
+ * @throws EIO as writing would
+ */
+export function checkWritable(path: string, how: 'whole' | 'in place'): void {
+  let reason: unknown;
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) reason = { code: 'EISDIR' };
+    // The dot: a file in the folder's place can be written too.
+    else accessSync(found && how === 'in place' ? path : `${dirname(path)}/.`, constants.W_OK);
+  } catch (error) {
+    reason = error;
+  }
+  if (reason !== undefined) unwritable(path, reason);
+}
+
+/** `openSync`. @throws EIO saying why the file cannot be written */
+export function openToWrite(path: string, flags: 'w' | 'r+'): number {
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    return unwritable(path, error);
   }
 }
 

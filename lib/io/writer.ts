@@ -9,7 +9,8 @@ import { formatExtxyz } from './extxyz.js';
 import { openReader, type TrajectoryFormat, trajectoryFormatOf, trajectoryFormats } from './formats.js';
 import type { FrameEncoder, FrameReader, StoredFrame, TrajectoryWriter } from './frames.js';
 import { formatAtoms, formatBonds, formatCell } from './pdb-write.js';
-import { openFile, withSource } from './source.js';
+import { withSource } from './source.js';
+import { checkWritable, openToWrite } from './write-whole.js';
 import { formatXtc } from './xtc.js';
 
 export interface TrajectoryWriterOptions {
@@ -26,7 +27,7 @@ export interface TrajectoryWriterOptions {
 /**
  * Opens a trajectory file for writing.
  * @param topology names the particles; its box is used for frames without one
- * @throws EINVALID for an unknown format, or with `append` for a file of another number of particles
+ * @throws EINVALID for an unknown format, or with `append` for a file of another number of particles; EIO where it cannot be written
  * @example const out = openTrajectory('run.xtc', structure); out.write({ positions, time: 0, step: 0 }); out.close()
  */
 export function openTrajectory(
@@ -34,22 +35,27 @@ export function openTrajectory(
   topology: Structure,
   options: TrajectoryWriterOptions = {},
 ): TrajectoryWriter {
-  const format = options.format ?? trajectoryFormatOf(path);
-  if (!format)
-    return unknownChoice(
-      'trajectory format',
-      options.format ?? path,
-      trajectoryFormats.map((f) => `.${f}`),
-    );
+  const format = options.format ?? formatToWrite(path);
   if (topology.count === 0) invalid('topology', 'must have particles', 0);
   const kept =
     options.append && existsSync(path) ? keptFrames(path, format, topology, options.keep) : undefined;
   const encoder = encoderOf(format, topology, options, kept?.reader);
-  const fd = openFile(path, kept ? 'r+' : 'w');
+  const fd = openToWrite(path, kept ? 'r+' : 'w');
   if (kept) ftruncateSync(fd, kept.end);
   const patch = kept && kept.count > 0 ? encoder.resume?.(kept.count) : undefined;
   if (patch) writeSync(fd, patch.bytes, 0, patch.bytes.length, patch.at);
   return new FileWriter(path, fd, encoder, topology, kept?.count ?? 0, kept?.end ?? 0);
+}
+
+/** Finds out, before there is a frame, whether `openTrajectory` would take the file. @throws what that would */
+export function checkTrajectory(path: string): void {
+  formatToWrite(path);
+  checkWritable(path, 'in place');
+}
+
+function formatToWrite(path: string): TrajectoryFormat {
+  const known = trajectoryFormats.map((f) => `.${f}`);
+  return trajectoryFormatOf(path) ?? unknownChoice('trajectory format', path, known);
 }
 
 /** How many whole frames of a file to keep, and where they end. */

@@ -1,6 +1,7 @@
 /** A run: an async iterable of frames that can be stopped, saved and gone on with. */
 import { MdlabError } from '../errors.js';
 import { formatNumber } from '../format.js';
+import { checkWritable } from '../io/write-whole.js';
 import type { Potential } from '../models/index.js';
 import { memoryMeter } from '../models/place.js';
 import { type NativeDynamics, type NativeDynamicsState, native } from '../native.js';
@@ -88,10 +89,12 @@ export class Simulation implements AsyncIterable<Frame> {
 
   /**
    * Goes on from where the run stands and yields a frame every `every` steps.
-   * @throws EINTERRUPTED when stopped, ENUMERIC when the run diverged (the state before that step is kept)
+   * @throws EINTERRUPTED when stopped, ENUMERIC when the run diverged (the state before that step is kept); EIO or EINVALID
+   * before the first step where its files cannot be written
    */
   async *frames(options: IterateOptions = {}): AsyncGenerator<Frame, void, undefined> {
     const signal = this.freshSignal(options.signal ?? this.outputs.signal);
+    this.checkOutputs();
     this.enter();
     const memory = memoryMeter(this.potential);
     const progress = this.progress();
@@ -212,6 +215,13 @@ export class Simulation implements AsyncIterable<Frame> {
       );
     }
     this.active = true;
+  }
+
+  /** Hours of steps are no way to find out that a folder is not there. */
+  private checkOutputs(): void {
+    if (this.step === this.target) return;
+    this.files?.check();
+    if (this.outputs.checkpoint) checkWritable(this.outputs.checkpoint.file, 'whole');
   }
 
   private freshSignal(signal: AbortSignal | undefined): AbortSignal | undefined {

@@ -1,6 +1,7 @@
 /** The trajectory files of a run: one per system. */
 import { extname } from 'node:path';
 import { openTrajectory, type StoredFrame, type TrajectoryWriter } from '../io/index.js';
+import { checkTrajectory } from '../io/writer.js';
 import type { Frame } from './frame.js';
 import type { System } from './system.js';
 
@@ -35,6 +36,11 @@ export class TrajectoryFiles {
     return this.writers?.[0]?.count ?? this.kept ?? 0;
   }
 
+  /** Whether the first frame will be taken. @throws EINVALID for an unknown extension, EIO where a file cannot be written */
+  check(): void {
+    if (!this.writers) for (const file of this.names()) checkTrajectory(file);
+  }
+
   write(frame: Frame): void {
     const { offsets } = frame;
     this.open().forEach((writer, s) => {
@@ -64,12 +70,16 @@ export class TrajectoryFiles {
   }
 
   private open(): TrajectoryWriter[] {
-    const { systems } = this.system;
-    this.writers ??= systems.map((s, k) => {
+    this.writers ??= this.names().map((file, k) => {
       const append = this.kept !== undefined;
       const keep = this.kept === undefined ? {} : { keep: this.kept };
-      return openTrajectory(trajectoryFile(this.pattern, k, systems.length), s, { append, ...keep });
+      return openTrajectory(file, this.system.systems[k]!, { append, ...keep });
     });
     return this.writers;
+  }
+
+  private names(): string[] {
+    const { systems } = this.system;
+    return systems.map((_, k) => trajectoryFile(this.pattern, k, systems.length));
   }
 }

@@ -1,5 +1,5 @@
 // What a run shows and writes on its way: progress, numbered trajectory files, its summary.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -208,6 +208,42 @@ test('frames are copies that later steps leave alone', async () => {
   }
   assert.equal([...first!], kept);
   assert.ok(sim.state.velocities.every((v) => Math.abs(v) < 1));
+});
+
+test('files that cannot be written are named before the first step, and the run goes on once they can', async () => {
+  const here = mkdtempSync(join(tmpdir(), 'mdlab-unwritable-'));
+  const file = join(here, 'file');
+  writeFileSync(file, '');
+  const absent = join(here, 'absent');
+  const cases: [Partial<SimulateOptions>, RegExp][] = [
+    [
+      { checkpoint: join(absent, 'x.ckpt') },
+      /x\.ckpt: cannot be written: its folder does not exist; make it with mkdirSync$/,
+    ],
+    [{ checkpoint: join(file, 'x.ckpt') }, /x\.ckpt: cannot be written: a folder of its path is a file$/],
+    [{ checkpoint: here }, /cannot be written: it is a folder$/],
+    [{ trajectory: join(absent, 'x.dcd') }, /x\.dcd: cannot be written: its folder does not exist/],
+    [{ trajectory: join(absent, 'x.dcd'), replicas: 2 }, /x\.0\.dcd: cannot be written/],
+    [{ trajectory: join(here, 'x.csv') }, /^trajectory format: must be one of '\.extxyz'.*x\.csv"$/],
+  ];
+  for (const [more, message] of cases) {
+    const sim = simulate(cloud(3), well, options(more));
+    const error = await sim.run().catch((e: Error) => e);
+    assert.match((error as Error).message, message);
+    assert.is(sim.step, 0, 'nothing moved');
+  }
+  assert.equal(readdirSync(here), ['file'], 'nor was anything written');
+
+  const late = simulate(
+    cloud(3),
+    well,
+    options({ checkpoint: join(absent, 'x'), trajectory: join(absent, 'x.xtc') }),
+  );
+  assert.is(String(await late.run().catch((e) => e.code)), 'EIO');
+  mkdirSync(absent);
+  assert.is((await late.run()).steps, 40);
+  late.close();
+  assert.equal(readdirSync(absent).sort(), ['x', 'x.xtc']);
 });
 
 test.run();
