@@ -1,4 +1,6 @@
 /** What fewer bits cost: forces, energy drift, distributions; and what they bring: time and memory. */
+import { invalid } from '../errors.js';
+import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential, sum } from '../models/potential.js';
 import type { Schnet, SchnetOptions } from '../models/schnet.js';
@@ -10,9 +12,9 @@ import { collectGarbage } from './collect.js';
 import { printsOf } from './inputs.js';
 import { forceErrors } from './models.js';
 import { timeOnDevice } from './place.js';
-import { energyDriftOf, type SamplingOptions, sampleProtein } from './sampling.js';
+import { checkSampling, energyDriftOf, type SamplingOptions, sampleProtein } from './sampling.js';
 import { pass } from './steps.js';
-import { type MeasureContext, studyOf } from './study.js';
+import { checkMakers, type MeasureContext, studyOf } from './study.js';
 import { spread, timed } from './timing.js';
 
 /**
@@ -20,12 +22,16 @@ import { spread, timed } from './timing.js';
  * a coefficient and of float32, at several numbers of intervals, which follow from tolerances. Forces of float16 tables are exact to
  * some 3e-4 and those of int16 to 2e-5: finer tables of theirs are left out. Doubles are the CPU's; `float64 table`, whose forces are the network's to about 1e-9, is
  * fast enough to simulate with, so that there are an energy drift and distributions to compare with.
+ * @throws EINVALID for a tolerance that tables cannot have
  */
 export function quantisedFormats(
   model: Schnet,
   backend: 'cpu' | 'cuda',
   tolerances: readonly number[] = [1e-3, 1e-4, 1e-5, 1e-6],
 ): Record<string, () => Schnet> {
+  for (const [i, tolerance] of tolerances.entries())
+    if (!(tolerance >= 1e-12 && tolerance <= 0.1))
+      invalid(`quantisedFormats.tolerances[${i}]`, 'must be between 1e-12 and 0.1', tolerance);
   const made = (options: object) => (): Schnet => model.with({ backend, ...options } as SchnetOptions);
   const double = (): Schnet => model.with({ backend: 'cpu', pipeline: 'flash', precision: 'float64' });
   const doubleTable = (): Schnet =>
@@ -40,7 +46,7 @@ export function quantisedFormats(
     tolerances
       .filter((t) => t >= least)
       .map((tolerance) => [
-        `table ${entries === 'float32' ? '' : `${entries} `}${tolerance.toExponential(0)}`,
+        `table ${entries === 'float32' ? '' : `${entries} `}${tolerance.toExponential()}`,
         made({ pipeline: 'table', entries, tolerance }),
       ]);
   const tables = [...tablesOf('float16', 1e-4), ...tablesOf('int16', 1e-5), ...tablesOf('float32', 0)];
@@ -102,6 +108,7 @@ export interface QuantisationOptions {
  * give runs that are independent);
  * radii (histogram, bins of 0.1 Å from `from` on) and contacts (probability per pair of residues); intervals, tableBytes and tableError
  * (the filters' own, relative) of tables.
+ * @throws EINVALID for counts that are no positive whole numbers or leave no sample, a format that is no function
  */
 export async function quantisationStudy(options: QuantisationOptions): Promise<Table> {
   const { structure } = options;
@@ -111,6 +118,7 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
   const equilibrator = options.equilibrator ?? options.formats[names.at(-1)!]!;
   const settings = <T>(o: T | ((format: string) => T), format: string): T =>
     typeof o === 'function' ? (o as (format: string) => T)(format) : o;
+  checkOptions(options, (format) => [settings(options.sampling, format), settings(options.drift, format)]);
   const settled = once(async () => {
     const start = Array.from({ length: count }, () => structure);
     const got = await sampleProtein(whole(equilibrator()), start, {
@@ -186,6 +194,27 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
     priors: priors && (await beside('priors', structure)),
   }));
   return withContactShift(rows);
+}
+
+/** Refuses what would fail within every row, before anything is measured. */
+function checkOptions(
+  options: QuantisationOptions,
+  runsOf: (
+    format: string,
+  ) => [SamplingOptions | undefined, Pick<SamplingOptions, 'steps' | 'every'> | undefined],
+): void {
+  const { equilibration, formats, replicas: count = 1, timedReplicas = 1 } = options;
+  checkMakers('quantisationStudy.formats', formats);
+  checkCount('quantisationStudy.replicas', count);
+  checkCount('quantisationStudy.timedReplicas', timedReplicas);
+  checkSampling('quantisationStudy.equilibration', equilibration);
+  for (const format of Object.keys(formats)) {
+    const [sampling, drift] = runsOf(format);
+    if (sampling) checkSampling('quantisationStudy.sampling', sampling);
+    if (!drift) continue;
+    checkCount('quantisationStudy.drift.steps', drift.steps);
+    if (drift.every !== undefined) checkCount('quantisationStudy.drift.every', drift.every);
+  }
 }
 
 /** How far a row's contact probabilities are from those of the most exact format that ran as long, and how far chance would put them. */

@@ -58,16 +58,8 @@ export async function sampleProtein(
   options: SamplingOptions,
 ): Promise<Sampled> {
   const { every = 50, seed = 1, steps, temperature = 300, timestep = 2 } = options;
-  const discard = options.discard ?? Math.floor(steps / 5);
   if (start.length === 0) invalid('sampleProtein.start', 'must hold at least one structure', 'none');
-  checkCount('sampleProtein.steps', steps);
-  checkCount('sampleProtein.every', every);
-  if (Math.floor(steps / every) <= Math.floor(discard / every))
-    invalid(
-      'sampleProtein.steps',
-      `must be more than discard (${discard}), with a sample every ${every}`,
-      steps,
-    );
+  const discard = checkSampling('sampleProtein', options);
   const fold = foldOf(start[0]!);
   const series = start.map(() => ({ radii: [] as number[], native: [] as number[], heat: [] as number[] }));
   const counts = start.map(() => new Float64Array(fold.pairs));
@@ -107,6 +99,16 @@ export async function sampleProtein(
     samples: samples * start.length,
     last: start.map((_, s) => end.structure(s)),
   };
+}
+
+/** Refuses counts that leave no sample. @returns steps to discard */
+export function checkSampling(who: string, { discard, every = 50, steps }: SamplingOptions): number {
+  checkCount(`${who}.steps`, steps);
+  checkCount(`${who}.every`, every);
+  const left = discard ?? Math.floor(steps / 5);
+  if (Math.floor(steps / every) <= Math.floor(left / every))
+    invalid(`${who}.steps`, `must be more than discard (${left}), with a sample every ${every}`, steps);
+  return left;
 }
 
 /** How the total energy of microcanonical runs drifts: means over replicas, with standard errors. */

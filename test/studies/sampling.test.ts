@@ -87,6 +87,40 @@ test('sampling and steps that would measure nothing are refused', async () => {
   const models = { priors };
   await refused(() => stepStudy({ ...quiet, models, structure: protein, replicas: [0] }), /received 0/);
   await refused(() => stepStudy({ ...quiet, models, structure: protein, stretch: -1 }), /stretch: .* -1/);
+  const unmade = (): never => assert.unreachable('made') as never;
+  const given = {
+    formats: { t: unmade },
+    reference: unmade,
+    structure: protein,
+    equilibration: { steps: 100 },
+  };
+  for (const [wrong, message] of [
+    [
+      { equilibration: { steps: 10 } },
+      /quantisationStudy\.equilibration\.steps: must be more than discard \(2\)/,
+    ],
+    [{ sampling: { steps: 0 } }, /quantisationStudy\.sampling\.steps: .*received 0/],
+    [{ sampling: () => ({ steps: 90, every: -1 }) }, /quantisationStudy\.sampling\.every: .*received -1/],
+    [{ drift: { steps: 1.5 } }, /quantisationStudy\.drift\.steps: .*received 1\.5/],
+    [{ replicas: 0 }, /quantisationStudy\.replicas: .*received 0/],
+    [{ timedReplicas: -2 }, /quantisationStudy\.timedReplicas: .*received -2/],
+    [{ formats: { t: priors as never } }, /quantisationStudy\.formats\.t: must be a function/],
+  ] as const)
+    await refused(() => quantisationStudy({ ...quiet, ...given, ...wrong }), message);
+});
+
+test('formats are named by their whole tolerance; one that tables cannot have is refused', () => {
+  const names = (tolerances: number[]) =>
+    Object.keys(quantisedFormats(model, 'cpu', tolerances)).filter((name) => name.startsWith('table'));
+  const finest = ['table 1e-4', 'table 1.4e-4', 'table 3e-6'];
+  assert.equal(names([1e-4, 1.4e-4, 3e-6]).slice(-3), finest);
+  const { options } = quantisedFormats(model, 'cpu', [1e-4, 1.4e-4])['table int16 1.4e-4']!();
+  assert.is(options.tolerance, 1.4e-4);
+  for (const wrong of [0, -1e-4, 1e-13, 0.2, Number.NaN])
+    assert.throws(
+      () => quantisedFormats(model, 'cpu', [1e-3, wrong]),
+      `quantisedFormats.tolerances[1]: must be between 1e-12 and 0.1, received ${wrong}`,
+    );
 });
 
 test('drift is the slope of the total energy, in meV per particle and ns', async () => {
