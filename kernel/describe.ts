@@ -65,12 +65,12 @@ function isFrame(value: object): value is Frame {
   return has(value, 'step', 'temperature', 'offsets', 'forces', 'velocities', 'structure');
 }
 
-/** @example 'Schnet schnet-small: table on cpu, float32, cutoff 8 Å' */
+/** @example 'Schnet schnet-small: table on cpu, float32, tolerance 3e-6, cutoff 8 Å' */
 function describePotential(p: Potential): string {
   const { backend, cutoff, deviceName, name, pipeline, precision, units } = p.info;
   const where = `${pipeline ? `${pipeline} on ` : ''}${deviceName ? `${backend} (${deviceName})` : backend}`;
   const reach = cutoff > 0 ? `, cutoff ${formatNumber(cutoff)} Å` : '';
-  const first = `${p.constructor.name} ${name}: ${where}, ${precision}${reach}`;
+  const first = `${p.constructor.name} ${name}: ${where}, ${[precision, ...wayOf(p)].join(', ')}${reach}`;
   const { provenance } = p as { provenance?: string };
   const own = units && (units.energy !== 'eV' || units.length !== 'Å');
   const lines = [
@@ -81,6 +81,21 @@ function describePotential(p: Potential): string {
       : []),
   ];
   return [first, ...lines.map((line) => `  ${line}`)].join('\n');
+}
+
+/** What else tells how exact it is; of a sum, its terms tell. */
+function wayOf(p: Potential): string[] {
+  if (p.terms.length > 0) return [];
+  const { entries, envelopeGradient, operands, techniques, tolerance } = p.info;
+  const { reached } = p as { reached?: number };
+  const missed = reached === undefined ? '' : ` (reached ${formatNumber(reached, 2)})`;
+  return [
+    ...(entries && entries !== 'float32' ? [`entries ${entries}`] : []),
+    ...(tolerance === undefined ? [] : [`tolerance ${formatNumber(tolerance)}${missed}`]),
+    ...(operands ? [`operands ${operands}`] : []),
+    ...(techniques ? [`techniques ${techniques}`] : []),
+    ...(envelopeGradient === false ? ['without the gradient of the envelope'] : []),
+  ];
 }
 
 function describeSimulation(run: Simulation): string {

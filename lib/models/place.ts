@@ -11,12 +11,17 @@ export function deviceOf(potential: Potential): number | undefined {
 
 /** Columns that say what computed; of a GPU, they go over those of `environment`. */
 export function placeOf(potential: Potential): Record<string, string | number> {
-  const { backend, pipeline, precision } = potential.info;
+  const { backend, envelopeGradient, pipeline, precision, ...info } = potential.info;
+  const told = (['entries', 'tolerance', 'operands', 'techniques'] as const).filter(
+    (key) => info[key] !== undefined,
+  );
   const device = deviceOf(potential);
   return {
     backend,
     pipeline: pipeline ?? 'none',
     precision,
+    ...Object.fromEntries(told.map((key) => [key, info[key]!])),
+    ...(envelopeGradient === false ? { envelopeGradient: 'left out' } : {}),
     ...(device === undefined ? {} : deviceEnvironment(device)),
   };
 }

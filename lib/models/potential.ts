@@ -20,6 +20,15 @@ export interface PotentialInfo {
   readonly precision: Precision;
   /** The way it is computed, where there are several. */
   readonly pipeline?: string;
+  /** Of tabulated filters: how their numbers are held, and the relative error that was allowed. */
+  readonly entries?: string;
+  readonly tolerance?: number;
+  /** How operands of matrix products are held, where that is not `precision`. */
+  readonly operands?: string;
+  /** Switched on in the baseline, by name. */
+  readonly techniques?: string;
+  /** False where a gradient is left out, so that forces are not −∇E. */
+  readonly envelopeGradient?: false;
   /** Units of the model's own file. Results of the library are in eV and Å whatever these are. */
   readonly units?: { energy: EnergyUnit; length: LengthUnit };
   /** Species indices of a structure as this potential counts them. @throws EINVALID where it cannot tell */

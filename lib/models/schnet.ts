@@ -58,6 +58,8 @@ export class Schnet extends Potential {
   readonly options: SchnetOptions;
   /** Number of trained numbers. */
   readonly parameters: number;
+  /** Of a table that could not be made as exact as it was asked for: what it reached. */
+  readonly reached: number | undefined;
 
   constructor(
     handle: NativePotential,
@@ -72,6 +74,9 @@ export class Schnet extends Potential {
     this.tensors = tensors;
     this.options = options;
     this.parameters = parameters;
+    // Asked for here: later, a run that has its turn would have to end first.
+    const { table } = this;
+    this.reached = table && table.worstError > table.tolerance ? table.worstError : undefined;
   }
 
   get backend(): Backend {
@@ -163,11 +168,24 @@ export function schnet(config: SchnetConfig, tensors: TensorMap, options: Schnet
     backend,
     ...(backend === 'cuda' ? { device: full.device, deviceName: gpus()[full.device]!.name } : {}),
     precision: full.precision,
-    ...(backend === 'reference' ? {} : { pipeline: full.pipeline }),
+    ...(backend === 'reference' ? {} : wayOf(full)),
     units,
     typesOf,
   };
   return new Schnet(handle, info, checked, new Map(tensors), { ...options }, flat.length);
+}
+
+/** What tells one way of computing from another, beside backend and precision. */
+function wayOf(full: FullSchnetOptions): Partial<PotentialInfo> {
+  const { entries, envelopeGradient, operands, pipeline, techniques, tolerance } = full;
+  if (pipeline === 'table') return { pipeline, entries, tolerance };
+  const on = Object.entries(techniques).flatMap(([name, used]) => (used ? [name] : []));
+  return {
+    pipeline,
+    ...(operands === 'float32' ? {} : { operands }),
+    ...(on.length > 0 ? { techniques: on.sort().join(' ') } : {}),
+    ...(envelopeGradient ? {} : { envelopeGradient }),
+  };
 }
 
 /** The native model; on the cpu where the GPU was our own choice and cannot hold a model of this shape. */

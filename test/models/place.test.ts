@@ -1,0 +1,79 @@
+// What a potential tells of how it computes: in its info, in rows of studies, in summaries of runs, and in words.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { describeOwn } from '../../kernel/describe.js';
+import { langevin, simulate } from '../../lib/md/index.js';
+import { harmonicWell, sum } from '../../lib/models/index.js';
+import { placeOf } from '../../lib/models/place.js';
+import type { SchnetOptions } from '../../lib/models/schnet.js';
+import { randomSchnet } from '../../lib/models/schnet-random.js';
+import { globule, smallConfigs } from './schnet-cases.js';
+
+const config = smallConfigs['gaussian tanh']!;
+const cpu = (options: SchnetOptions) => randomSchnet(config, { backend: 'cpu', name: 'm', ...options });
+const words = (value: unknown): string => describeOwn(value)!;
+
+test('each way of computing is told apart', () => {
+  const told = (options: SchnetOptions): unknown => {
+    const { name: _, cutoff: __, typesOf: ___, units: ____, ...info } = cpu(options).info;
+    return info;
+  };
+  const common = { backend: 'cpu', precision: 'float32' };
+  assert.equal(told({}), { ...common, pipeline: 'table', entries: 'float32', tolerance: 3e-6 });
+  assert.equal(told({ entries: 'int16', tolerance: 1e-5, precision: 'float64' }), {
+    ...common,
+    ...{ precision: 'float64', pipeline: 'table', entries: 'int16', tolerance: 1e-5 },
+  });
+  assert.equal(told({ pipeline: 'flash' }), { ...common, pipeline: 'flash' });
+  assert.equal(
+    told({ pipeline: 'baseline', techniques: { weights16: true, aggregation: true, radialBasis: false } }),
+    {
+      ...common,
+      ...{ pipeline: 'baseline', operands: 'float16-channel', techniques: 'aggregation weights16' },
+    },
+  );
+  assert.equal(told({ pipeline: 'flash', envelopeGradient: false }), {
+    ...common,
+    ...{ pipeline: 'flash', envelopeGradient: false },
+  });
+  assert.equal(told({ backend: 'reference' }), { backend: 'reference', precision: 'float64' });
+});
+
+test('rows and summaries have it, and leave out what a potential does not have', async () => {
+  const coarse = cpu({ entries: 'float16', tolerance: 1e-2 });
+  assert.equal(placeOf(coarse), {
+    ...{ backend: 'cpu', pipeline: 'table', precision: 'float32', entries: 'float16', tolerance: 1e-2 },
+  });
+  assert.equal(placeOf(cpu({ pipeline: 'flash', envelopeGradient: false })), {
+    ...{ backend: 'cpu', pipeline: 'flash', precision: 'float32', envelopeGradient: 'left out' },
+  });
+  assert.equal(Object.keys(placeOf(harmonicWell({ k: 1 }))), ['backend', 'pipeline', 'precision']);
+  const { environment } = await simulate(
+    globule(12, 4, 1).with({ masses: new Float64Array(12).fill(100) }),
+    coarse,
+    {
+      integrator: langevin({ temperature: 10, timestep: 0.1, seed: 1 }),
+      steps: 2,
+      progress: false,
+    },
+  ).run();
+  assert.equal([environment['entries'], environment['tolerance']], ['float16', 1e-2]);
+});
+
+test('in words: what is not the usual, and what was reached instead of the tolerance', () => {
+  assert.is(words(cpu({})).split('\n')[0], 'Schnet m: table on cpu, float32, tolerance 3e-6, cutoff 6 Å');
+  assert.match(
+    words(cpu({ entries: 'float16', tolerance: 1e-8 })),
+    /: table on cpu, float32, entries float16, tolerance 1e-8 \(reached 0\.000\d+\), cutoff/,
+  );
+  assert.match(words(cpu({ entries: 'int16' })), /float32, entries int16, tolerance 0\.0001, cutoff/);
+  assert.match(
+    words(cpu({ pipeline: 'baseline', techniques: { weights16: true }, envelopeGradient: false })),
+    /: baseline on cpu, float32, operands float16-channel, techniques weights16, without the gradient of the envelope, cutoff/,
+  );
+  const both = words(sum(cpu({ entries: 'int16' }), harmonicWell({ k: 1 }))).split('\n');
+  assert.not.match(both[0]!, /tolerance/);
+  assert.match(both[1]!, /entries int16, tolerance/);
+});
+
+test.run();
