@@ -4,7 +4,7 @@ import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential, sum } from '../models/potential.js';
 import type { Schnet, SchnetOptions } from '../models/schnet.js';
-import type { SchnetEntries } from '../models/schnet-options.js';
+import { operandNames, type SchnetEntries } from '../models/schnet-options.js';
 import { replicas, type Structure } from '../structure/index.js';
 import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
@@ -32,7 +32,8 @@ export function quantisedFormats(
   for (const [i, tolerance] of tolerances.entries())
     if (!(tolerance >= 1e-12 && tolerance <= 0.1))
       invalid(`quantisedFormats.tolerances[${i}]`, 'must be between 1e-12 and 0.1', tolerance);
-  const made = (options: object) => (): Schnet => model.with({ backend, ...options } as SchnetOptions);
+  const made = (options: SchnetOptions) => (): Schnet =>
+    model.with({ backend, precision: 'float32', ...options });
   const double = (): Schnet => model.with({ backend: 'cpu', pipeline: 'flash', precision: 'float64' });
   const doubleTable = (): Schnet =>
     model.with({
@@ -55,17 +56,16 @@ export function quantisedFormats(
     return {
       float64: double,
       'float64 table': doubleTable,
-      float32: made({ pipeline: 'flash', precision: 'float32' }),
+      float32: made({ pipeline: 'flash' }),
       'float16 per channel': made({ pipeline: 'baseline', techniques }),
       ...Object.fromEntries(tables),
     };
   }
-  const operands = ['float32', 'tf32', 'bfloat16', 'float16', 'float16-channel', 'int8', 'int8-channel'];
   return {
     float64: double,
     'float64 table': doubleTable,
     ...Object.fromEntries(
-      operands.map((o) => [o.replace('-', ' per '), made({ pipeline: 'flash', operands: o })]),
+      operandNames.map((o) => [o.replace('-', ' per '), made({ pipeline: 'flash', operands: o })]),
     ),
     ...Object.fromEntries(tables),
   };
