@@ -12,10 +12,29 @@ import type { RunOptions } from './options.js';
 const format = 'mdlab-checkpoint';
 const version = 1;
 
+/**
+ * What tells one potential from another. `null` where it has no such thing; checkpoints of before lack all but the first
+ * four. A sum's terms are told one by one.
+ */
+export interface PotentialRecord {
+  name: string;
+  backend: string;
+  precision: string;
+  pipeline: string | undefined;
+  entries?: string | null;
+  tolerance?: number | null;
+  operands?: string | null;
+  techniques?: string | null;
+  envelopeGradient?: false | null;
+  /** A digest. */
+  weights?: string | null;
+  terms?: PotentialRecord[];
+}
+
 /** What beside the state a run is made of. */
 export interface CheckpointOptions extends RunOptions {
   /** The potential as it called itself; a resumed run must bring the same. */
-  potential: { name: string; backend: string; precision: string; pipeline: string | undefined };
+  potential: PotentialRecord;
   /** Of a checkpoint that a run wrote on its way, which `resume` goes on writing; absent from one that was saved. */
   outputs: { checkpointEvery: number; trajectory: { file: string; frames: number } | undefined } | undefined;
 }

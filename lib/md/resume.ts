@@ -2,7 +2,12 @@
 import { basename } from 'node:path';
 import { checkOptionNames, invalid } from '../errors.js';
 import type { Potential } from '../models/index.js';
-import { type Checkpoint, type CheckpointOptions, readCheckpoint } from './checkpoint.js';
+import {
+  type Checkpoint,
+  type CheckpointOptions,
+  type PotentialRecord,
+  readCheckpoint,
+} from './checkpoint.js';
 import type { SimulateOptions } from './options.js';
 import { outputsOf } from './simulate.js';
 import { potentialRecord, Simulation } from './simulation.js';
@@ -24,8 +29,8 @@ export interface ResumeOptions extends Pick<SimulateOptions, 'progress' | 'signa
  * A stored run, ready to go on with the same bits as if it had never stopped (same potential, same machine).
  * @param file as a run's `checkpoint` option or `save` wrote it
  * @throws EFORMAT for a damaged file; EINVALID when the potential is not the one the run was made with: other name,
- * precision, species indices, number of particles, or energies that differ by more than 1e-6 (a run stored before its first step
- * may have none to compare)
+ * backend, precision, pipeline, table, weights, species indices, number of particles, or energies that differ by more than 1e-6
+ * (a run stored before its first step may have none to compare)
  * @example const sim = await resume('run.checkpoint', model); await sim.run();
  */
 export async function resume(
@@ -76,17 +81,62 @@ function trajectoryOf(
   return file === undefined ? {} : { trajectory: file };
 }
 
-function checkPotential(file: string, stored: CheckpointOptions['potential'], potential: Potential): void {
+function checkPotential(file: string, stored: PotentialRecord, potential: Potential): void {
   const now = potentialRecord(potential);
-  for (const key of ['name', 'backend', 'precision', 'pipeline'] as const) {
-    if (stored[key] !== now[key]) {
-      invalid(`resume.potential.${key}`, `must be ${show(stored[key])} as in ${basename(file)}`, now[key]);
-    }
+  compare(file, 'resume.potential', ['name', 'backend', 'precision', 'pipeline'], stored, now);
+  compareWays(file, 'resume.potential', stored, now);
+}
+
+/** Entries, tolerances, weights …: of every term, as far as the checkpoint tells them. */
+function compareWays(file: string, where: string, stored: PotentialRecord, now: PotentialRecord): void {
+  const { terms } = stored;
+  if (!terms) {
+    const told = ways.filter((key) => stored[key] !== undefined);
+    compare(file, where, told, stored, now);
+    return;
+  }
+  const given = now.terms ?? [];
+  if (given.length !== terms.length)
+    invalid(`${where}.terms`, `must be ${terms.length} as in ${basename(file)}`, given.length, remedy);
+  terms.forEach((term, k) => {
+    const at = `${where}.terms[${k}]`;
+    compare(file, at, ['name', 'pipeline'], term, given[k]!);
+    compareWays(file, at, term, given[k]!);
+  });
+}
+
+type Told = Exclude<keyof PotentialRecord, 'terms'>;
+const ways = ['entries', 'tolerance', 'operands', 'techniques', 'envelopeGradient', 'weights'] as const;
+const remedy = 'use the potential of the run';
+
+function compare(
+  file: string,
+  where: string,
+  keys: readonly Told[],
+  stored: PotentialRecord,
+  now: PotentialRecord,
+): void {
+  for (const key of keys) {
+    const [wanted, given] = [stored[key] ?? undefined, now[key] ?? undefined];
+    if (wanted === given) continue;
+    const instead = wanted !== undefined && made.has(key) ? `make it with ${key} ${show(wanted)}` : remedy;
+    invalid(`${where}.${key}`, `must be ${show(wanted)} as in ${basename(file)}`, given, instead);
   }
 }
 
-function show(value: string | undefined): string {
-  return value === undefined ? 'absent' : `'${value}'`;
+/** What a model is made with by this very name. */
+const made: ReadonlySet<string> = new Set([
+  'backend',
+  'precision',
+  'pipeline',
+  'entries',
+  'tolerance',
+  'operands',
+]);
+
+function show(value: unknown): string {
+  if (value === undefined) return 'absent';
+  return typeof value === 'string' ? `'${value}'` : String(value);
 }
 
 function checkTypes(file: string, stored: Checkpoint, system: System): void {
@@ -101,7 +151,7 @@ function checkTypes(file: string, stored: Checkpoint, system: System): void {
   const bad = types.findIndex((t, i) => t !== stored.types[i]);
   if (bad >= 0) {
     const rule = `must be ${stored.types[bad]} as in ${basename(file)}`;
-    invalid(`resume.types[${bad}]`, rule, types[bad], 'use the potential of the run');
+    invalid(`resume.types[${bad}]`, rule, types[bad], remedy);
   }
 }
 
@@ -111,7 +161,7 @@ function checkEnergies(file: string, stored: Checkpoint, energies: Float64Array)
     const was = stored.state.potential[s]!;
     if (Math.abs(energy - was) > 1e-6 * Math.max(1, Math.abs(was))) {
       const rule = `must give ${was} eV for system ${s} at the positions of ${basename(file)}`;
-      invalid('resume.potential', rule, energy, 'use the potential of the run');
+      invalid('resume.potential', rule, energy, remedy);
     }
   });
 }

@@ -2,11 +2,11 @@
 import { MdlabError } from '../errors.js';
 import { formatNumber } from '../format.js';
 import { checkWritable } from '../io/write-whole.js';
-import type { Potential } from '../models/index.js';
+import { type Potential, Schnet } from '../models/index.js';
 import { memoryMeter } from '../models/place.js';
 import { type NativeDynamics, type NativeDynamicsState, native } from '../native.js';
 import { boltzmann } from '../units.js';
-import { type CheckpointOptions, writeCheckpoint } from './checkpoint.js';
+import { type CheckpointOptions, type PotentialRecord, writeCheckpoint } from './checkpoint.js';
 import { Frame } from './frame.js';
 import { checkCount } from './integrators.js';
 import type { Outputs, RunOptions, StartVelocities } from './options.js';
@@ -290,9 +290,20 @@ export class Simulation implements AsyncIterable<Frame> {
   }
 }
 
-export function potentialRecord(potential: Potential): CheckpointOptions['potential'] {
-  const { backend, name, pipeline, precision } = potential.info;
-  return { name, backend, precision, pipeline };
+/** What a checkpoint tells of a potential. */
+export function potentialRecord(potential: Potential): PotentialRecord {
+  const { backend, name, pipeline, precision, ...info } = potential.info;
+  const record = { name, backend, precision, pipeline };
+  if (potential.terms.length > 0) return { ...record, terms: potential.terms.map(potentialRecord) };
+  return {
+    ...record,
+    entries: info.entries ?? null,
+    tolerance: info.tolerance ?? null,
+    operands: info.operands ?? null,
+    techniques: info.techniques ?? null,
+    envelopeGradient: info.envelopeGradient ?? null,
+    weights: potential instanceof Schnet ? potential.digest : null,
+  };
 }
 
 function createHandle(system: System, potential: Potential, options: RunOptions): NativeDynamics {

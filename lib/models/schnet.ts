@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { gpus } from '../cuda.js';
 import { invalid, type MdlabError } from '../errors.js';
 import {
@@ -60,6 +61,7 @@ export class Schnet extends Potential {
   readonly parameters: number;
   /** Of a table that could not be made as exact as it was asked for: what it reached. */
   readonly reached: number | undefined;
+  private known: string | undefined;
 
   constructor(
     handle: NativePotential,
@@ -114,6 +116,16 @@ export class Schnet extends Potential {
       delete kept.tolerance;
     }
     return schnet(this.config, this.tensors, { ...kept, ...options });
+  }
+
+  /** A digest of weights and configuration: the same for the same network, however its file holds the numbers. */
+  get digest(): string {
+    if (this.known === undefined) {
+      const { config, tensors } = this;
+      const hash = createHash('sha256').update(JSON.stringify([config, basisParameters(config, tensors)]));
+      this.known = hash.update(flattenTensors(config, tensors)).digest('hex').slice(0, 16);
+    }
+    return this.known;
   }
 
   /** Seconds spent in each stage of the last evaluation; empty before one and on the reference. */

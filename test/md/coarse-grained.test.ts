@@ -77,7 +77,7 @@ for (const how of [
     const error = await resume(file, sum(net({ ...how, seed: 7 } as SchnetOptions), prior)).catch(
       (e: unknown) => e,
     );
-    assert.match(String(error), /resume.potential: must give/, 'other weights are noticed');
+    assert.match(String(error), /resume.potential.terms\[0\].weights: must be/, 'other weights are noticed');
   });
 }
 
