@@ -185,6 +185,10 @@ test('damaged files are told by name and part, whatever is wrong', async () => {
     assert.match(await message(resume(bad, well)), /^EFORMAT .*bad.checkpoint/);
   }
   const { metadata, tensors } = readSafetensors(file);
+  // As a checkpoint of before, which every part is checked of all the same.
+  delete metadata['sha256'];
+  writeSafetensors(bad, tensors, metadata);
+  assert.is((await resume(bad, well)).step, 10);
   const broken = async (change: () => void, wanted: RegExp): Promise<void> => {
     const [keptTensors, keptHeader] = [new Map(tensors), metadata['mdlab']!];
     change();
@@ -219,6 +223,42 @@ test('damaged files are told by name and part, whatever is wrong', async () => {
   }, /version: must be 1, received 99/);
   await broken(() => tensors.delete('structure.0.positions'), /structure.0.positions: must be an F64 tensor/);
   assert.match(await message(resume(path('absent.checkpoint'), well)), /^ENOTFOUND/);
+});
+
+test('one flipped bit of the arrays or the options is told', async () => {
+  const file = path('whole.checkpoint');
+  const sim = simulate(cloud(5), well, options({ steps: 10 }));
+  await sim.run();
+  sim.save(file);
+  assert.is((await resume(file, well)).step, 10);
+  const bytes = readFileSync(file);
+  const bad = path('flipped.checkpoint');
+  const flipped = async (at: number, bit: number): Promise<string> => {
+    const copy = Buffer.from(bytes);
+    copy[at] = copy[at]! ^ bit;
+    writeFileSync(bad, copy);
+    return message(resume(bad, well));
+  };
+  const length = Number(bytes.readBigUInt64LE(0));
+  const { velocities } = JSON.parse(bytes.toString('utf8', 8, 8 + length));
+  const damaged =
+    /^EFORMAT .*flipped.checkpoint: __metadata__.sha256: must be the digest of the contents: the file is damaged/;
+  for (
+    let at = 8 + length + velocities.data_offsets[0];
+    at < 8 + length + velocities.data_offsets[1];
+    at += 97
+  )
+    assert.match(await flipped(at, 1), damaged);
+  assert.match(await flipped(bytes.length - 1, 128), damaged, 'species indices');
+  const seed = bytes.indexOf('seed');
+  assert.match(await flipped(bytes.indexOf('6', seed), 1), damaged, 'the seed, 7 for 6');
+  for (let at = 8; at < 8 + length; at += 7) {
+    const told = await flipped(at, 4);
+    if (told.startsWith('EFORMAT')) continue;
+    // The name of the digest itself carries nothing.
+    const name = bytes.indexOf('sha256');
+    assert.ok(at >= name && at < name + 6, `byte ${at}: ${told}`);
+  }
 });
 
 test.run();
