@@ -37,8 +37,8 @@ const sorted = (object: object): object =>
 function potentialPrint(potential: Potential, at: Structure): string {
   const { info, terms } = potential;
   if (potential instanceof Schnet) {
-    const { config, options, tensors } = potential;
-    return fingerprint({ info, config, options, tensors });
+    const { digest: weights, options } = potential;
+    return fingerprint({ info, options, weights });
   }
   if (potential instanceof PriorPotential) {
     const { assignment, topologies } = potential;
