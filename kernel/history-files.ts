@@ -13,8 +13,8 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
-import { homeFolder } from '../lib/folders.js';
+import { join } from 'node:path';
+import { homeFolder, xdgFolder } from '../lib/folders.js';
 import type { Entry } from './history.js';
 
 /** Older sessions are dropped when there are more, or when they take more bytes in all. */
@@ -28,14 +28,13 @@ const mostOutput = 2000;
 type Line = { line: number; input: string } | { line: number; output: string };
 
 export function historyFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const given = env['XDG_STATE_HOME'] ?? '';
-  const state = isAbsolute(given)
-    ? given
-    : process.platform === 'darwin'
+  const state =
+    xdgFolder('XDG_STATE_HOME', env) ??
+    (process.platform === 'darwin'
       ? join(homeFolder(env), 'Library', 'Application Support')
       : process.platform === 'win32'
         ? env['LOCALAPPDATA'] || join(homeFolder(env), 'AppData', 'Local')
-        : join(homeFolder(env), '.local', 'state');
+        : join(homeFolder(env), '.local', 'state'));
   return join(state, 'mdlab', 'history');
 }
 

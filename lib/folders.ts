@@ -16,10 +16,15 @@ export function homeFolder(env: NodeJS.ProcessEnv = process.env): string {
   return temporary;
 }
 
-/** mdlab's part of the user's cache. XDG_CACHE_HOME counts where it is an absolute path, as its specification says. */
+/** What a variable of the XDG base directories names: it counts where it is an absolute path, as their specification says. */
+export function xdgFolder(variable: string, env: NodeJS.ProcessEnv): string | undefined {
+  const folder = env[variable] ?? '';
+  return isAbsolute(folder) ? folder : undefined;
+}
+
+/** mdlab's part of the user's cache. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const cache = env['XDG_CACHE_HOME'] ?? '';
-  return join(isAbsolute(cache) ? cache : join(homeFolder(env), '.cache'), 'mdlab');
+  return join(xdgFolder('XDG_CACHE_HOME', env) ?? join(homeFolder(env), '.cache'), 'mdlab');
 }
 
 let temporary: string | undefined;

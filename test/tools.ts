@@ -17,6 +17,15 @@ export function sample(path: string): string | undefined {
   return existsSync(file) ? file : undefined;
 }
 
+/** Whether there is such a process, whosever it is. */
+export function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** ‖a − b‖ / ‖b‖ over all entries. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) throw new Error(`lengths differ: ${a.length} and ${b.length}`);

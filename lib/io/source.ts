@@ -19,7 +19,7 @@ export interface ByteSource {
 /** @throws ENOTFOUND when the file does not exist or cannot be read */
 export function openSource(path: string): ByteSource {
   const name = basename(path);
-  const fd = openFile(path, 'r');
+  const fd = openFile(path);
   const status = fstatSync(fd);
   if (!status.isFile()) {
     closeSync(fd);
@@ -72,9 +72,9 @@ export function withSource<T>(path: string, body: (source: ByteSource) => T): T 
 }
 
 /** A file descriptor; system errors become ENOTFOUND with the path. */
-export function openFile(path: string, flags: string): number {
+function openFile(path: string): number {
   try {
-    return openSync(path, flags);
+    return openSync(path, 'r');
   } catch (error) {
     throw new MdlabError('ENOTFOUND', `${path}: cannot be opened: ${systemReason(error)}`);
   }

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { MdlabError, malformed } from '../errors.js';
 import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from '../io/index.js';
+import type { Way } from '../models/potential.js';
 import type { NativeDynamicsState } from '../native.js';
 import { Structure, type StructureFields } from '../structure/index.js';
 import type { RunOptions } from './options.js';
@@ -17,16 +18,11 @@ const version = 1;
  * What tells one potential from another. `null` where it has no such thing; checkpoints of before lack all but the first
  * four. A sum's terms are told one by one.
  */
-export interface PotentialRecord {
+export interface PotentialRecord extends Readonly<{ [K in keyof Way]?: Way[K] | null }> {
   name: string;
   backend: string;
   precision: string;
   pipeline: string | undefined;
-  entries?: string | null;
-  tolerance?: number | null;
-  operands?: string | null;
-  techniques?: string | null;
-  envelopeGradient?: false | null;
   /** A digest. */
   weights?: string | null;
   terms?: PotentialRecord[];

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { checkOptionNames, invalid } from '../errors.js';
 import type { Potential } from '../models/index.js';
+import { wayFields } from '../models/potential.js';
 import {
   type Checkpoint,
   type CheckpointOptions,
@@ -106,7 +107,7 @@ function compareWays(file: string, where: string, stored: PotentialRecord, now: 
 }
 
 type Told = Exclude<keyof PotentialRecord, 'terms'>;
-const ways = ['entries', 'tolerance', 'operands', 'techniques', 'envelopeGradient', 'weights'] as const;
+const ways = [...wayFields, 'weights'] as const;
 const remedy = 'use the potential of the run';
 
 function compare(

@@ -4,6 +4,7 @@ import { formatNumber } from '../format.js';
 import { checkWritable } from '../io/write-whole.js';
 import { type Potential, Schnet } from '../models/index.js';
 import { memoryMeter } from '../models/place.js';
+import { wayFields } from '../models/potential.js';
 import { type NativeDynamics, type NativeDynamicsState, native } from '../native.js';
 import { boltzmann } from '../units.js';
 import { type CheckpointOptions, type PotentialRecord, writeCheckpoint } from './checkpoint.js';
@@ -297,11 +298,7 @@ export function potentialRecord(potential: Potential): PotentialRecord {
   if (potential.terms.length > 0) return { ...record, terms: potential.terms.map(potentialRecord) };
   return {
     ...record,
-    entries: info.entries ?? null,
-    tolerance: info.tolerance ?? null,
-    operands: info.operands ?? null,
-    techniques: info.techniques ?? null,
-    envelopeGradient: info.envelopeGradient ?? null,
+    ...Object.fromEntries(wayFields.map((key) => [key, info[key] ?? null])),
     weights: potential instanceof Schnet ? potential.digest : null,
   };
 }

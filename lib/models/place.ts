@@ -1,7 +1,7 @@
 /** Where a potential computes. */
 import { deviceEnvironment } from '../environment.js';
 import { native } from '../native.js';
-import type { Potential } from './potential.js';
+import { type Potential, wayFields } from './potential.js';
 
 /** Index of the GPU a potential computes on; undefined where that is a CPU. */
 export function deviceOf(potential: Potential): number | undefined {
@@ -11,17 +11,17 @@ export function deviceOf(potential: Potential): number | undefined {
 
 /** Columns that say what computed; of a GPU, they go over those of `environment`. */
 export function placeOf(potential: Potential): Record<string, string | number> {
-  const { backend, envelopeGradient, pipeline, precision, ...info } = potential.info;
-  const told = (['entries', 'tolerance', 'operands', 'techniques'] as const).filter(
-    (key) => info[key] !== undefined,
-  );
+  const { backend, pipeline, precision, ...info } = potential.info;
+  const told = wayFields.flatMap((key) => {
+    const value = info[key];
+    return value === undefined ? [] : [[key, value === false ? 'left out' : value] as const];
+  });
   const device = deviceOf(potential);
   return {
     backend,
     pipeline: pipeline ?? 'none',
     precision,
-    ...Object.fromEntries(told.map((key) => [key, info[key]!])),
-    ...(envelopeGradient === false ? { envelopeGradient: 'left out' } : {}),
+    ...Object.fromEntries(told),
     ...(device === undefined ? {} : deviceEnvironment(device)),
   };
 }

@@ -35,6 +35,10 @@ export interface PotentialInfo {
   readonly typesOf?: (structure: Structure) => Int32Array;
 }
 
+/** What tells one way of computing from another, beside backend, precision and pipeline. */
+export const wayFields = ['entries', 'tolerance', 'operands', 'techniques', 'envelopeGradient'] as const;
+export type Way = Pick<PotentialInfo, (typeof wayFields)[number]>;
+
 /**
  * An energy function of positions: a model, a prior, or a sum of such. Runs, minimisations and evaluations may share one
  * at the same time: they take turns, in the order they came, and each gets what it would get alone.

@@ -125,6 +125,11 @@ export type FullSchnetOptions = Required<Omit<SchnetOptions, 'name' | 'provenanc
   device: number;
 };
 
+/** @throws EINVALID for a relative error that no table has */
+export function checkTolerance(subject: string, tolerance: number): void {
+  if (!(tolerance >= 1e-12 && tolerance <= 0.1)) invalid(subject, 'must be between 1e-12 and 0.1', tolerance);
+}
+
 /** @throws EINVALID naming an option that is unknown, or does not go with another */
 export function checkOptions(options: SchnetOptions): FullSchnetOptions {
   checkOptionNames<SchnetOptions>('schnet', options, schnetOptionNames);
@@ -181,8 +186,7 @@ export function checkOptions(options: SchnetOptions): FullSchnetOptions {
     invalid('schnet.tolerance', "must go with pipeline 'table'", reference ? 'reference' : pipeline);
   const usual = { float32: backend === 'cuda' ? 1e-5 : 3e-6, float16: 1e-3, int16: 1e-4 };
   const tolerance = options.tolerance ?? usual[entries];
-  if (!(tolerance >= 1e-12 && tolerance <= 0.1))
-    invalid('schnet.tolerance', 'must be between 1e-12 and 0.1', tolerance);
+  checkTolerance('schnet.tolerance', tolerance);
   const units = options.units ?? { energy: 'eV', length: 'Å' };
   choice('units.energy', units.energy, Object.keys(energyUnits) as EnergyUnit[]);
   choice('units.length', units.length, Object.keys(lengthUnits) as LengthUnit[]);

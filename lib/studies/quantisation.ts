@@ -1,10 +1,9 @@
 /** What fewer bits cost: forces, energy drift, distributions; and what they bring: time and memory. */
-import { invalid } from '../errors.js';
 import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential, sum } from '../models/potential.js';
 import type { Schnet, SchnetOptions } from '../models/schnet.js';
-import { operandNames, type SchnetEntries } from '../models/schnet-options.js';
+import { checkTolerance, operandNames, type SchnetEntries } from '../models/schnet-options.js';
 import { replicas, type Structure } from '../structure/index.js';
 import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
@@ -30,8 +29,7 @@ export function quantisedFormats(
   tolerances: readonly number[] = [1e-3, 1e-4, 1e-5, 1e-6],
 ): Record<string, () => Schnet> {
   for (const [i, tolerance] of tolerances.entries())
-    if (!(tolerance >= 1e-12 && tolerance <= 0.1))
-      invalid(`quantisedFormats.tolerances[${i}]`, 'must be between 1e-12 and 0.1', tolerance);
+    checkTolerance(`quantisedFormats.tolerances[${i}]`, tolerance);
   const made = (options: SchnetOptions) => (): Schnet =>
     model.with({ backend, precision: 'float32', ...options });
   const double = (): Schnet => model.with({ backend: 'cpu', pipeline: 'flash', precision: 'float64' });
@@ -181,6 +179,8 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
   const formats = printsOf(options.formats);
   const { priors, reference } = options;
   const beside = printsOf({ reference, equilibrator, ...(priors ? { priors } : {}) });
+  // A format that equilibrates is made for its digest already.
+  const last = options.equilibrator ? undefined : names.at(-1)!;
   const rows = await studyOf(study, async ({ format }) => ({
     structure,
     count,
@@ -190,7 +190,7 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
     drift: settings(options.drift, format),
     format: await formats(format, structure),
     reference: await beside('reference', structure),
-    equilibrator: await beside('equilibrator', structure),
+    equilibrator: await (last === undefined ? beside('equilibrator', structure) : formats(last, structure)),
     priors: priors && (await beside('priors', structure)),
   }));
   return withContactShift(rows);

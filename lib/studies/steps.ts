@@ -7,6 +7,7 @@ import type { Potential } from '../models/potential.js';
 import type { Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { printsOf } from './inputs.js';
+import { average } from './sampling.js';
 import { type MeasureContext, studyOf } from './study.js';
 import { type TimingOptions, timed } from './timing.js';
 
@@ -86,7 +87,7 @@ export function stepStudy(options: StepStudyOptions): Promise<Table> {
         rate: point.replicas / seconds,
         nsPerDay: (point.replicas / seconds) * timestep * 86_400e-6,
         listRebuilds: (1000 * (after.listRebuilds - before.listRebuilds)) / (after.steps - before.steps),
-        temperature: mean(sim.state.temperature),
+        temperature: average(sim.state.temperature),
         peakBytes: after.peakBytes,
         repeats: t.repeats,
         stepsPerRepeat: steps,
@@ -108,9 +109,6 @@ type Point = { model: string; replicas: number };
 
 /** Steps that warm up, and the most of one stretch. */
 const [fewSteps, longest] = [3, 100_000];
-
-const mean = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((a, b) => a + b, 0) / values.length;
 
 /** What every study hands on as it is. */
 export function pass(

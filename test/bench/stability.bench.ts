@@ -161,21 +161,9 @@ function tell(): void {
     'stability',
     [row],
     [
-      ...[
-        'what',
-        'protein',
-        'replicas',
-        'steps',
-        'ns',
-        's',
-        'ms/step',
-        'stretches',
-        'Rg',
-        '± Rg',
-        'least Rg',
-      ],
-      ...['most Rg', 'Q', '± Q', 'T (K)', '± T', 'least T', 'most T', 'E (eV)', '± E', 'least E', 'most E'],
-      ...['most moved (Å)', 'diverged', 'failed'],
+      ...['what', 'protein', 'replicas', 'steps', 'ns', 's', 'ms/step', 'stretches'],
+      ...['Rg', '± Rg', 'least Rg', 'most Rg', 'Q', '± Q', 'T (K)', '± T', 'least T', 'most T'],
+      ...['E (eV)', '± E', 'least E', 'most E', 'most moved (Å)', 'diverged', 'failed'],
     ],
   );
   const drift = { Rg: tenths('Rg'), Q: tenths('Q'), E: tenths('E'), T: tenths('T') };

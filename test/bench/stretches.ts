@@ -9,6 +9,7 @@ import { type Frame, resume, type SimulateOptions, type Simulation, simulate } f
 import type { Potential } from '../../lib/models/potential.js';
 import type { Structure } from '../../lib/structure/index.js';
 import { jsonLines, parseJsonLines } from '../../lib/tables/files.js';
+import { alive } from '../tools.js';
 
 /** Steps without a stop; seconds of wall time, samples and checkpoints included. */
 export interface Stretch {
@@ -56,7 +57,7 @@ export async function takeStretch<S extends { step: number }>(run: LongRun<S>): 
 /** One process at a time: the file holds its number, and counts as long as there is such a process. */
 function claim(lock: string): void {
   const holder = existsSync(lock) ? Number(readText(lock)) : 0;
-  if (holder > 0 && holder !== process.pid && lives(holder))
+  if (holder > 0 && holder !== process.pid && alive(holder))
     invalid(
       dirname(lock),
       'must be used by one process at a time',
@@ -64,15 +65,6 @@ function claim(lock: string): void {
       `end it, or remove ${lock}`,
     );
   writeWhole(lock, [`${process.pid}\n`]);
-}
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 async function stretch<S extends { step: number }>(run: LongRun<S>): Promise<Taken<S>> {

@@ -9,7 +9,7 @@ import { environment } from '../../lib/environment.js';
 import { placeOf } from '../../lib/models/place.js';
 import type { Potential } from '../../lib/models/potential.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
-import { type Sampled, sampleProtein } from '../../lib/studies/sampling.js';
+import { average, type Sampled, sampleProtein } from '../../lib/studies/sampling.js';
 import { jsonLines } from '../../lib/tables/files.js';
 import { trained } from './potentials.js';
 import { type Row, report } from './tools.js';
@@ -50,8 +50,7 @@ const apart = (a: Sampled, b: Sampled): number =>
   Math.sqrt(a.contacts.reduce((s, c, p) => s + (c - b.contacts[p]!) ** 2, 0) / a.contacts.length);
 
 function correlation(x: readonly number[], y: readonly number[]): number {
-  const mean = (v: readonly number[]): number => v.reduce((a, b) => a + b, 0) / v.length;
-  const [mx, my] = [mean(x), mean(y)];
+  const [mx, my] = [average(x), average(y)];
   const along = x.reduce((s, v, k) => s + (v - mx) * (y[k]! - my), 0);
   const size = (v: readonly number[], m: number): number =>
     Math.sqrt(v.reduce((s, u) => s + (u - m) ** 2, 0));

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Compilation } from '../../kernel/compiler.js';
-import { root } from '../tools.js';
+import { alive, root } from '../tools.js';
 import { sleep, temporaryFolder } from './tools.js';
 
 // A cache of its own, for this process and those it starts: others use the user's.
@@ -92,13 +92,5 @@ test('the compiler ends when it is closed', async () => {
   for (let i = 0; i < 100 && alive(pid!); i++) await sleep(20);
   assert.not(alive(pid!));
 });
-
-function alive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 test.run();
