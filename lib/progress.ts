@@ -1,5 +1,5 @@
 /** One live line about a long run: fraction, bar, recent and whole-run rate, time left. */
-import { invalid } from './errors.js';
+import { checkOptionNames, invalid } from './errors.js';
 import { formatDuration, formatNumber } from './format.js';
 
 /** What a progress line shows at one moment; a sink draws it. */
@@ -89,6 +89,7 @@ export class Progress {
 
   /** @throws EINVALID when total is not a finite number ≥ 0 */
   constructor(total: number, options: ProgressOptions = {}) {
+    checkOptionNames<ProgressOptions>('progress', options, { label: true, unit: true, rates: true });
     if (!(Number.isFinite(total) && total >= 0)) {
       invalid('progress.total', 'must be a finite number of at least 0', total);
     }

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { boltzmann, timeUnits } from '../units.js';
 import { blockAverage } from './block-average.js';
 
@@ -40,6 +40,7 @@ export function driftFit(
   energy: ArrayLike<number>,
   options: DriftFitOptions,
 ): DriftFit {
+  checkOptionNames<DriftFitOptions>('driftFit', options, { degreesOfFreedom: true, temperature: true });
   const n = time.length;
   const { degreesOfFreedom, temperature = 300 } = options;
   if (energy.length !== n) invalid('driftFit.energy', `must have ${n} values like time`, energy.length);

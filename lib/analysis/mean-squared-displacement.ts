@@ -1,4 +1,4 @@
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { Trajectory } from '../structure/trajectory.js';
 import { type Coordinates, type Frames, framesOf, particlesOf, type Selection } from './frames.js';
 
@@ -32,6 +32,12 @@ export function meanSquaredDisplacement(
   frames: Frames,
   options: MeanSquaredDisplacementOptions = {},
 ): MeanSquaredDisplacement {
+  checkOptionNames<MeanSquaredDisplacementOptions>('meanSquaredDisplacement', options, {
+    particles: true,
+    lags: true,
+    stride: true,
+    timestep: true,
+  });
   const all = framesOf(frames, 'meanSquaredDisplacement.frames');
   const length = all.list.length;
   if (length < 2) invalid('meanSquaredDisplacement', 'must have at least two frames', length);

@@ -1,4 +1,4 @@
-import { invalid, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import { neighborList, type PairList } from '../neighbors/index.js';
 import { Structure } from '../structure/structure.js';
 import { residueIndices } from './dihedral.js';
@@ -13,6 +13,7 @@ import {
 } from './frames.js';
 
 const kinds = ['soft', 'hard'] as const;
+const findOptionNames = { cutoff: true, separation: true, particles: true } as const;
 
 export interface NativeContactsOptions extends Selection {
   /** `soft` (default): a smooth switch. `hard`: a contact counts when r < tolerance · r0. */
@@ -42,6 +43,13 @@ export function nativeContacts<F extends Frames>(
   native: Structure,
   options: NativeContactsOptions = {},
 ): PerFrame<F> {
+  checkOptionNames<NativeContactsOptions>('nativeContacts', options, {
+    ...findOptionNames,
+    kind: true,
+    beta: true,
+    tolerance: true,
+    pairs: true,
+  });
   const { kind = 'soft', beta = 5, tolerance = 1.8 } = options;
   if (!kinds.includes(kind)) unknownChoice('nativeContacts.kind', kind, kinds);
   if (!(beta > 0)) invalid('nativeContacts.beta', 'must be positive', beta, 'give 1/Å');
@@ -49,7 +57,8 @@ export function nativeContacts<F extends Frames>(
   const all = framesOf(frames, 'nativeContacts.frames');
   if (all.count !== native.count && all.list.length > 0)
     invalid('nativeContacts.native', `must have ${all.count} particles like the frames`, native.count);
-  const pairs = options.pairs ?? findNativeContacts(native, options);
+  const { cutoff, particles, separation } = options;
+  const pairs = options.pairs ?? findNativeContacts(native, { cutoff, separation, particles });
   const contacts = pairs.length / 2;
   if (!(contacts > 0 && Number.isInteger(contacts)))
     invalid('nativeContacts', 'must have at least one contact', contacts, 'raise the cutoff, or give pairs');
@@ -74,6 +83,7 @@ export function findNativeContacts(
   native: Structure,
   options: Pick<NativeContactsOptions, 'cutoff' | 'separation' | 'particles'> = {},
 ): Int32Array {
+  checkOptionNames<typeof options>('findNativeContacts', options, findOptionNames);
   const { cutoff = 4.5, separation = 3 } = options;
   const names = native.residues;
   if (names === undefined)

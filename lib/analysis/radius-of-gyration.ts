@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../errors.js';
 import {
   type Frames,
   framesOf,
@@ -22,6 +23,7 @@ export function radiusOfGyration<F extends Frames>(
   frames: F,
   options: RadiusOfGyrationOptions = {},
 ): PerFrame<F> {
+  checkOptionNames<RadiusOfGyrationOptions>('radiusOfGyration', options, { particles: true, weights: true });
   const all = framesOf(frames, 'radiusOfGyration.frames');
   const particles = particlesOf(options, all.count, 'radiusOfGyration');
   const weights = weightsOf(options.weights, all, particles, 'radiusOfGyration');

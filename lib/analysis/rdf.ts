@@ -1,4 +1,4 @@
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { neighborList } from '../neighbors/index.js';
 import { volume } from '../structure/box.js';
 import { Structure } from '../structure/structure.js';
@@ -36,6 +36,7 @@ export interface Rdf {
  * @throws EINVALID when a box is missing or open in a direction
  */
 export function rdf(frames: Structure | Trajectory | readonly Structure[], options: RdfOptions): Rdf {
+  checkOptionNames<RdfOptions>('rdf', options, { cutoff: true, bins: true, particles: true, around: true });
   const { cutoff, bins = 200 } = options;
   if (!(cutoff > 0 && cutoff < Number.POSITIVE_INFINITY))
     invalid('rdf.cutoff', 'must be positive and finite', cutoff, 'give a length in Å');

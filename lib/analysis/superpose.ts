@@ -1,4 +1,4 @@
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { Structure } from '../structure/structure.js';
 import { Trajectory } from '../structure/trajectory.js';
 import {
@@ -22,6 +22,8 @@ export interface RmsdOptions extends SuperposeOptions {
   superpose?: boolean;
 }
 
+const superposeOptionNames = { particles: true, weights: true } as const;
+
 interface Fit {
   /** (3,3) row-major proper rotation. */
   rotation: number[];
@@ -41,6 +43,7 @@ export function rmsd<F extends Frames>(
   reference: Structure | Coordinates,
   options: RmsdOptions = {},
 ): PerFrame<F> {
+  checkOptionNames<RmsdOptions>('rmsd', options, { ...superposeOptionNames, superpose: true });
   const { fit, all, particles, weights, target } = prepare(frames, reference, options, 'rmsd');
   const total = weights.reduce((a, w) => a + w, 0);
   return perFrame(all, (x) => {
@@ -77,6 +80,7 @@ export function superpose<F extends Frames>(
   reference: Structure | Coordinates,
   options: SuperposeOptions = {},
 ): Superposed<F> {
+  checkOptionNames<SuperposeOptions>('superpose', options, superposeOptionNames);
   const { fit, all } = prepare(frames, reference, options, 'superpose');
   const move = (x: Coordinates): Float64Array => apply(fit(x), x);
   if (frames instanceof Structure) {

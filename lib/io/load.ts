@@ -1,6 +1,6 @@
 /** One call for every file: `load`, `loadTrajectory`, `loadStructures`, `frames`. */
 import { setImmediate } from 'node:timers/promises';
-import { invalid, MdlabError } from '../errors.js';
+import { checkOptionNames, invalid, MdlabError } from '../errors.js';
 import { type Structure, Trajectory, type TrajectoryFrame } from '../structure/index.js';
 import {
   type Format,
@@ -35,6 +35,9 @@ export interface TrajectoryOptions {
   stride?: number;
 }
 
+const loadOptionNames = { frame: true } as const;
+const trajectoryOptionNames = { topology: true, start: true, stop: true, stride: true } as const;
+
 /** A trajectory from a file. */
 export interface LoadedTrajectory extends Trajectory {
   /** The file ends inside a frame (its writer was killed, or the disk was full): the whole ones before are here. */
@@ -63,6 +66,7 @@ export function load(path: `${string}.safetensors`): Safetensors;
 export function load(path: `${string}.${'pt' | 'pth' | 'ckpt'}`): PickleValue;
 export function load(path: string, options?: LoadOptions & TrajectoryOptions): Loaded;
 export function load(path: string, options: LoadOptions & TrajectoryOptions = {}): Loaded {
+  checkOptionNames<typeof options>('load', options, { ...loadOptionNames, ...trajectoryOptionNames });
   return withSource(path, (source) => {
     const format = detect(path, source);
     switch (format) {
@@ -98,6 +102,7 @@ function detect(path: string, source: ByteSource): Format {
  * @example const protein = loadStructure(path)
  */
 export function loadStructure(path: string, options: LoadOptions = {}): Structure {
+  checkOptionNames<LoadOptions>('loadStructure', options, loadOptionNames);
   return withSource(path, (source) => {
     const format = detect(path, source);
     if (format === 'torch')
@@ -137,6 +142,7 @@ function severalFrames(file: string): never {
  * @example const run = loadTrajectory('run.xtc', { topology: 'start.pdb', stride: 10 })
  */
 export function loadTrajectory(path: string, options: TrajectoryOptions = {}): LoadedTrajectory {
+  checkOptionNames<TrajectoryOptions>('loadTrajectory', options, trajectoryOptionNames);
   return withSource(path, (source) => {
     const format = detect(path, source);
     if (format === 'torch') return fromStructures(configurations(parseTorch(source), source.name), options);
@@ -169,6 +175,7 @@ export async function* frames(
   path: string,
   options: TrajectoryOptions = {},
 ): AsyncGenerator<StoredFrame, void, undefined> {
+  checkOptionNames<TrajectoryOptions>('frames', options, trajectoryOptionNames);
   const source = openSource(path);
   try {
     const format = detect(path, source);

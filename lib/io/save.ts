@@ -1,6 +1,6 @@
 /** `save`: anything to a file, the format by its extension. */
 import { renameSync, rmSync } from 'node:fs';
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { Structure, Trajectory } from '../structure/index.js';
 import { formatExtxyz } from './extxyz.js';
 import { formatOf, knownExtensions, type TrajectoryFormat } from './formats.js';
@@ -31,6 +31,7 @@ export type SaveOptions = Pick<TrajectoryWriterOptions, 'precision'>;
  * @example save('beads.extxyz', structure); save('run.xtc', trajectory)
  */
 export function save(path: string, thing: Savable, options: SaveOptions = {}): void {
+  checkOptionNames<SaveOptions>('save', options, { precision: true });
   const format =
     formatOf(path) ?? invalid(path, `must have a known extension (${knownExtensions.join(' ')})`, path);
   switch (format) {

@@ -4,7 +4,7 @@
  * Format: a ZIP archive with `data.pkl` (a pickle), `data/<key>` (raw storages) and `byteorder`
  * (torch/serialization.py); tensors are calls of torch._utils._rebuild_* on storages named by persistent ids.
  */
-import { malformed } from '../errors.js';
+import { checkOptionNames, malformed } from '../errors.js';
 import { GlobalName, InertObject, type PickleFunction, type PickleValue, Unpickler } from './pickle.js';
 import { runPickle } from './pickle-opcodes.js';
 import { numpyBuild, numpyGlobal } from './pickled-numpy.js';
@@ -31,6 +31,7 @@ export interface TorchOptions {
  * @example const prior = readTorch('prior.pt'); torchAt(prior, 'bulk_bonds', 'model', 'x_0')
  */
 export function readTorch(path: string, options: TorchOptions = {}): PickleValue {
+  checkOptionNames<TorchOptions>('readTorch', options, { maxBytes: true });
   return withSource(path, (source) => parseTorch(source, options));
 }
 

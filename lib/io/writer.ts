@@ -1,7 +1,7 @@
 /** Trajectory writers: one frame, one write. */
 import { closeSync, existsSync, fsyncSync, ftruncateSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
-import { invalid, MdlabError, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, MdlabError, unknownChoice } from '../errors.js';
 import type { Structure, TrajectoryFrame } from '../structure/index.js';
 import { DcdReader } from './dcd.js';
 import { DcdEncoder } from './dcd-write.js';
@@ -35,6 +35,12 @@ export function openTrajectory(
   topology: Structure,
   options: TrajectoryWriterOptions = {},
 ): TrajectoryWriter {
+  checkOptionNames<TrajectoryWriterOptions>('openTrajectory', options, {
+    format: true,
+    append: true,
+    keep: true,
+    precision: true,
+  });
   const format = options.format ?? formatToWrite(path);
   if (topology.count === 0) invalid('topology', 'must have particles', 0);
   const kept =

@@ -1,5 +1,5 @@
 /** A run: an async iterable of frames that can be stopped, saved and gone on with. */
-import { MdlabError } from '../errors.js';
+import { checkOptionNames, MdlabError } from '../errors.js';
 import { formatNumber } from '../format.js';
 import { checkWritable } from '../io/write-whole.js';
 import { type Potential, Schnet } from '../models/index.js';
@@ -94,6 +94,7 @@ export class Simulation implements AsyncIterable<Frame> {
    * before the first step where its files cannot be written
    */
   async *frames(options: IterateOptions = {}): AsyncGenerator<Frame, void, undefined> {
+    checkOptionNames<IterateOptions>('simulation', options, { signal: true });
     const signal = this.freshSignal(options.signal ?? this.outputs.signal);
     this.checkOutputs();
     this.enter();

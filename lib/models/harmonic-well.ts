@@ -1,5 +1,5 @@
 /** Wells that hold particles at points of space: for tests, tethers and umbrella-like restraints. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { native } from '../native.js';
 import { Potential } from './potential.js';
 
@@ -17,6 +17,7 @@ export interface HarmonicWellOptions {
  * @example harmonicWell({ k: 0.5, center: [0, 0, 0] })
  */
 export function harmonicWell(options: HarmonicWellOptions): Potential {
+  checkOptionNames<HarmonicWellOptions>('harmonicWell', options, { k: true, center: true });
   const k = typeof options.k === 'number' ? Float64Array.of(options.k) : Float64Array.from(options.k);
   const centers = Float64Array.from(options.center ?? [0, 0, 0]);
   k.forEach((value, i) => {

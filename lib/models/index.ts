@@ -15,6 +15,16 @@ export {
   sum,
 } from './potential.js';
 export {
+  type PriorOptions,
+  PriorPotential,
+  type PriorTopology,
+  pairsApart,
+  priors,
+  priorsOfBatch,
+  termEnergies,
+} from './priors.js';
+export { type BackbonePriorOptions, backbonePriors } from './priors-backbone.js';
+export {
   ashbaughHatch,
   fourierDihedrals,
   harmonicAngles,
@@ -23,21 +33,13 @@ export {
   type PerTuple,
   type PriorCoordinate,
   type PriorForm,
-  type PriorOptions,
-  PriorPotential,
   type PriorTerm,
-  type PriorTopology,
-  pairsApart,
   polynomial,
-  priors,
-  priorsOfBatch,
   repulsion,
   restrictedAngles,
   type Switch,
   screenedCoulomb,
-  termEnergies,
-} from './priors.js';
-export { type BackbonePriorOptions, backbonePriors } from './priors-backbone.js';
+} from './priors-terms.js';
 export {
   Schnet,
   type SchnetEntries,

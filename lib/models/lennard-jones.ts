@@ -1,5 +1,5 @@
 /** The Lennard-Jones fluid: the simplest potential that has gas, liquid and crystal. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { native } from '../native.js';
 import { Potential } from './potential.js';
 
@@ -21,6 +21,12 @@ export interface LennardJonesOptions {
  * @example lennardJones({ epsilon: 0.0104, sigma: 3.4 }) // argon
  */
 export function lennardJones(options: LennardJonesOptions): Potential {
+  checkOptionNames<LennardJonesOptions>('lennardJones', options, {
+    epsilon: true,
+    sigma: true,
+    cutoff: true,
+    switchFrom: true,
+  });
   const { epsilon, sigma } = options;
   const cutoff = options.cutoff ?? 2.5 * sigma;
   const switchFrom = options.switchFrom ?? 0.9 * cutoff;

@@ -62,6 +62,7 @@ export function loadModel(path: string, options: LoadModelOptions = {}): Schnet 
  * @throws EINVALID for a potential that has no weights, or a weight that `dtype` cannot hold
  */
 export function saveModel(path: string, model: Potential, options: SaveModelOptions = {}): void {
+  checkOptionNames<SaveModelOptions>('saveModel', options, { dtype: true });
   if (!(model instanceof Schnet))
     invalid('saveModel.model', 'must be a model with weights', model?.name, 'save its terms one by one');
   const tensors = new Map<string, Tensor>();

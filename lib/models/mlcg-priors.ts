@@ -13,7 +13,7 @@ import {
   type Tensor,
   torchAt,
 } from '../io/index.js';
-import { type PriorCoordinate, type PriorForm, tupleSize } from './priors.js';
+import { type PriorCoordinate, type PriorForm, tupleSize } from './priors-terms.js';
 
 /** One prior of a file: a form and its tables. */
 export interface MlcgPrior {

@@ -1,11 +1,12 @@
 /** Published mlcg priors applied to a molecule. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { readTorch } from '../io/index.js';
 import type { Structure } from '../structure/structure.js';
 import { type EnergyUnit, energyUnits } from '../units.js';
 import { fiveBeadLists, type MlcgLists } from './mlcg-lists.js';
 import { type MlcgPrior, mlcgPriors } from './mlcg-priors.js';
-import { type PriorOptions, PriorPotential, type PriorTerm, tupleSize } from './priors.js';
+import { type PriorOptions, PriorPotential, priorOptionNames } from './priors.js';
+import { type PriorTerm, tupleSize } from './priors-terms.js';
 
 export interface MlcgOptions {
   /** What each prior acts on. Default: worked out from the residues of the structure. */
@@ -13,6 +14,8 @@ export interface MlcgOptions {
   /** Energy unit of the file. Default kcal/mol. */
   energyUnit?: EnergyUnit;
 }
+
+const mlcgOptionNames: Readonly<Record<keyof MlcgOptions, true>> = { lists: true, energyUnit: true };
 
 /**
  * The terms of mlcg priors for one molecule.
@@ -24,6 +27,7 @@ export function mlcgTerms(
   structure: Structure,
   options: MlcgOptions = {},
 ): PriorTerm[] {
+  checkOptionNames<MlcgOptions>('mlcgTerms', options, mlcgOptionNames);
   if (!structure.types)
     return invalid('structure.types', 'must be given for mlcg priors', 'none', 'use beadsFromSequence');
   const lists = options.lists ?? fiveBeadLists(structure);
@@ -81,9 +85,8 @@ export function loadPriors(
   structure: Structure,
   options: MlcgOptions & PriorOptions = {},
 ): PriorPotential {
-  const terms = mlcgTerms(mlcgPriors(readTorch(path), path), structure, options);
-  return new PriorPotential([{ atoms: structure.count, terms }], undefined, {
-    name: 'mlcg priors',
-    ...options,
-  });
+  checkOptionNames<typeof options>('loadPriors', options, { ...mlcgOptionNames, ...priorOptionNames });
+  const { backend, device, energyUnit, lists, name = 'mlcg priors' } = options;
+  const terms = mlcgTerms(mlcgPriors(readTorch(path), path), structure, { lists, energyUnit });
+  return new PriorPotential([{ atoms: structure.count, terms }], undefined, { name, backend, device });
 }

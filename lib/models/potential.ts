@@ -1,4 +1,4 @@
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { type NativePotential, native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/structure.js';
@@ -125,6 +125,7 @@ export function evaluate(
   structures: Structure | readonly Structure[],
   options: EvaluateOptions = {},
 ): EvaluateResult {
+  checkOptionNames<EvaluateOptions>('evaluate', options, { forces: true, virial: true });
   const list: readonly Structure[] = Array.isArray(structures) ? structures : [structures];
   const batch = joinBatch(list, potential.info.typesOf);
   const energy = new Float64Array(list.length);

@@ -7,7 +7,7 @@
  * handedness 110-190 kcal/mol, contacts 2.4-3.4 Å in (σ/r)⁶ kcal/mol between beads at least five bonds apart. There is
  * no attraction: alone it is a self-avoiding chain, to be used under a learned model or with `secondaryStructure`.
  */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import type { BeadName } from '../structure/beads.js';
 import { conformations } from '../structure/beads-build.js';
 import {
@@ -20,16 +20,14 @@ import {
 } from '../structure/beads-geometry.js';
 import { type BeadResidue, type BeadTopology, beadTopology } from '../structure/beads-topology.js';
 import type { Structure } from '../structure/structure.js';
+import { type PriorOptions, PriorPotential, pairsApart, priorOptionNames } from './priors.js';
 import {
   fourierDihedrals,
   harmonicAngles,
   harmonicBonds,
-  type PriorOptions,
-  PriorPotential,
   type PriorTerm,
-  pairsApart,
   repulsion,
-} from './priors.js';
+} from './priors-terms.js';
 
 /** kcal/mol/Å², in k (r − r0)²; 'C-N' is the peptide bond. */
 const bondConstants: Readonly<Record<string, number>> = {
@@ -84,6 +82,12 @@ export interface BackbonePriorOptions extends PriorOptions {
   torsionStrength?: number;
 }
 
+export const backbonePriorOptionNames: Readonly<Record<keyof BackbonePriorOptions, true>> = {
+  ...priorOptionNames,
+  secondaryStructure: true,
+  torsionStrength: true,
+};
+
 /**
  * The prior of a five-bead protein: bonds, angles (in cos θ), ω, handedness and carbonyl planarity, excluded volume,
  * and on request weak φ/ψ terms. Every term is zero at ideal geometry but the excluded volume.
@@ -92,6 +96,8 @@ export interface BackbonePriorOptions extends PriorOptions {
  * @example const prior = backbonePriors(beadsFromSequence(sequences['1ENH']))
  */
 export function backbonePriors(structure: Structure, options: BackbonePriorOptions = {}): PriorPotential {
+  checkOptionNames<BackbonePriorOptions>('backbonePriors', options, backbonePriorOptionNames);
+  const { backend, device, name = 'backbone priors' } = options;
   const topology = beadTopology(structure);
   const names = structure.residues!.atomNames as BeadName[];
   const terms = [
@@ -101,10 +107,7 @@ export function backbonePriors(structure: Structure, options: BackbonePriorOptio
     excludedVolume(topology, names),
     ...torsions(topology, options),
   ].filter((t) => t.tuples.length > 0);
-  return new PriorPotential([{ atoms: structure.count, terms }], undefined, {
-    name: 'backbone priors',
-    ...options,
-  });
+  return new PriorPotential([{ atoms: structure.count, terms }], undefined, { name, backend, device });
 }
 
 const kcal = { energyUnit: 'kcal/mol' } as const;

@@ -1,4 +1,4 @@
-import { invalid, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import type { Tensor } from '../io/tensor.js';
 
 /** The nonlinearity of every layer: `ssp` is the shifted softplus ln(½eˣ + ½). */
@@ -39,6 +39,11 @@ const synonyms: Readonly<Record<string, SchnetActivation>> = { shiftedsoftplus: 
 
 /** Checks every field and returns a copy. @throws EINVALID naming the field */
 export function checkSchnetConfig(config: SchnetConfig): SchnetConfig {
+  checkOptionNames<SchnetConfig>('schnet.config', config, {
+    ...{ hidden: true, filters: true, blocks: true, types: true, activation: true, head: true },
+    rbf: true,
+    cutoff: true,
+  });
   const whole = (key: string, value: unknown, least: number): void => {
     if (!Number.isInteger(value) || (value as number) < least || (value as number) > 65536)
       invalid(`schnet.config.${key}`, `must be a whole number ${least}..65536`, value);

@@ -1,3 +1,4 @@
+import { checkOptionNames } from '../errors.js';
 import type { SchnetEntries, SchnetOperands } from './schnet.js';
 import type { SchnetConfig } from './schnet-config.js';
 
@@ -50,6 +51,14 @@ export function schnetWork(
   atoms: number,
   options: SchnetWorkOptions = {},
 ): StageWork[] {
+  checkOptionNames<SchnetWorkOptions>('schnetWork', options, {
+    pipeline: true,
+    entries: true,
+    listed: true,
+    operands: true,
+    element: true,
+    forces: true,
+  });
   const { element = 4, forces = true, pipeline = 'flash' } = options;
   const messages =
     pipeline === 'flash'

@@ -12,14 +12,15 @@
  * published strength, fitted to disordered proteins, the helices of a homeodomain come apart; and both terms go to zero
  * between 9 and 13 Å, inside a model's cutoff.
  */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { beadsFromSequence } from '../structure/beads-build.js';
 import { beadTopology } from '../structure/beads-topology.js';
 import type { KnownProtein } from '../structure/sequences.js';
 import type { Structure } from '../structure/structure.js';
 import { coulomb } from '../units.js';
-import { ashbaughHatch, PriorPotential, type PriorTerm, type Switch, screenedCoulomb } from './priors.js';
-import { type BackbonePriorOptions, backbonePriors } from './priors-backbone.js';
+import { PriorPotential } from './priors.js';
+import { type BackbonePriorOptions, backbonePriorOptionNames, backbonePriors } from './priors-backbone.js';
+import { ashbaughHatch, type PriorTerm, type Switch, screenedCoulomb } from './priors-terms.js';
 
 /** One-letter code -> [λ, σ in Å, charge in e]: as the supplement of Dignon et al. lists them. */
 const hps: Readonly<Record<string, readonly [number, number, number]>> = {
@@ -61,12 +62,21 @@ export interface TeacherOptions extends BackbonePriorOptions {
   switch?: Switch;
 }
 
+const teacherOptionNames: Readonly<Record<keyof TeacherOptions, true>> = {
+  ...backbonePriorOptionNames,
+  contactStrength: true,
+  chargeStrength: true,
+  size: true,
+  switch: true,
+};
+
 /**
  * Hydrophobic contacts and screened charges between the residues of a five-bead protein: what `teacher` adds to the
  * backbone's priors, and a model learns. λ and σ of a pair are the means of its residues'.
  * @throws EINVALID for a structure that is no five-bead protein, or a factor out of range
  */
 export function residueInteractions(structure: Structure, options: TeacherOptions = {}): PriorTerm[] {
+  checkOptionNames<TeacherOptions>('residueInteractions', options, teacherOptionNames);
   const { contactStrength = 6, chargeStrength = 1, size = 0.8 } = options;
   for (const [key, value] of Object.entries({ contactStrength, chargeStrength, size }))
     if (!(value >= 0 && Number.isFinite(value))) invalid(`teacher.${key}`, 'must be at least 0', value);
@@ -107,17 +117,13 @@ export function residueInteractions(structure: Structure, options: TeacherOption
  * @example const truth = teacher(sequences['1ENH'])
  */
 export function teacher(protein: Structure | KnownProtein, options: TeacherOptions = {}): PriorPotential {
+  checkOptionNames<TeacherOptions>('teacher', options, teacherOptionNames);
+  const { backend, device, name = 'teacher potential', torsionStrength } = options;
   const known = 'sequence' in protein ? protein : undefined;
   const structure = 'sequence' in protein ? beadsFromSequence(protein) : protein;
-  // Of the backbone's potential only the terms are wanted, wherever it would compute.
-  const { secondaryStructure = known?.secondaryStructure, backend: _, device: __, ...rest } = options;
-  const backbone = backbonePriors(structure, {
-    ...rest,
-    ...(secondaryStructure === undefined ? {} : { secondaryStructure }),
-  });
+  const { secondaryStructure = known?.secondaryStructure } = options;
+  // Only the terms are wanted of it, wherever it would compute.
+  const backbone = backbonePriors(structure, { secondaryStructure, torsionStrength });
   const terms = [...backbone.topologies[0]!.terms, ...residueInteractions(structure, options)];
-  return new PriorPotential([{ atoms: structure.count, terms }], undefined, {
-    name: 'teacher potential',
-    ...options,
-  });
+  return new PriorPotential([{ atoms: structure.count, terms }], undefined, { name, backend, device });
 }

@@ -1,5 +1,5 @@
 import { deviceIndex } from '../cuda.js';
-import { invalid, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import { type NativeBatch, type NativeNeighborList, native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
 import type { Structure } from '../structure/structure.js';
@@ -119,6 +119,14 @@ export function neighborList(
   structures: Structure | readonly Structure[],
   options: NeighborListOptions,
 ): NeighborList {
+  checkOptionNames<NeighborListOptions>('neighborList', options, {
+    cutoff: true,
+    skin: true,
+    exclusions: true,
+    algorithm: true,
+    backend: true,
+    device: true,
+  });
   const all: readonly Structure[] = Array.isArray(structures) ? structures : [structures as Structure];
   const { cutoff, skin = 0, algorithm, backend = 'cpu' } = options;
   if (!(cutoff > 0 && cutoff < Number.POSITIVE_INFINITY))

@@ -1,12 +1,12 @@
 /** A figure: plotly traces on axes in the house style, shown, saved and exported. */
 import { extname } from 'node:path';
-import { invalid, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import { writeWhole } from '../io/write-whole.js';
 import { Live } from '../live.js';
 import { withPage } from './browser-page.js';
 import { fontFaceCss, htmlPage, imageTag, type Library, libraryScript, place, scriptJson } from './page.js';
 import { needsBrowser, type PlotlyFigure, rasterize, renderSVG } from './render.js';
-import { type FigureOptions, houseLayout, isLog, palette } from './style.js';
+import { checkFigureOptions, type FigureOptions, houseLayout, isLog, palette } from './style.js';
 import { type Trace, thinned } from './traces.js';
 import { dotted, undrawn, undrawnNote } from './undrawn.js';
 
@@ -41,6 +41,7 @@ export class Figure implements PlotlyFigure {
 
   /** @throws EINVALID when there is nothing to draw */
   constructor(traces: readonly Trace[], options: FigureOptions = {}) {
+    checkFigureOptions(options);
     if (traces.length === 0) invalid('figure.traces', 'must hold at least one trace', traces);
     const odd = traces.find((t) => typeof t !== 'object' || t === null);
     if (odd !== undefined) invalid('figure.traces', 'must be what line, scatter, bars … give', odd);
@@ -82,6 +83,7 @@ export class Figure implements PlotlyFigure {
 
   /** PNG bytes. @param options scale: pixels per figure px, default 2 */
   async toPNG(options: { scale?: number } = {}): Promise<Buffer> {
+    checkOptionNames<typeof options>('figure.toPNG', options, { scale: true });
     const scale = options.scale ?? 2;
     if (!(scale > 0 && scale <= 10)) invalid('figure.toPNG.scale', 'must be within 0..10', scale);
     if (!needsBrowser(this)) return rasterize(await this.toSVG(), scale);
@@ -149,6 +151,7 @@ export class Figure implements PlotlyFigure {
 
   /** Writes .png, .svg, .html or .pdf by the name's ending, and gives the name back. @param options scale: of a PNG */
   async save(file: string, options: { scale?: number } = {}): Promise<string> {
+    checkOptionNames<typeof options>('figure.save', options, { scale: true });
     const format = extname(file).toLowerCase();
     if (!figureFormats.includes(format)) unknownChoice('figure.save format', format || file, figureFormats);
     if (format === '.png') writeWhole(file, [await this.toPNG(options)]);
@@ -217,6 +220,7 @@ export class LiveFigure extends Live {
    * @throws EINVALID when there is nothing to draw
    */
   update(traces: Traces, options: FigureOptions = {}): void {
+    checkFigureOptions(options);
     Object.assign(this.options, options);
     this.now = new Figure([traces].flat(8) as Trace[], this.options);
     this.grown = undefined;

@@ -1,6 +1,6 @@
 /** A structure as spheres, sticks and box edges with colours: what both the 3-D viewer and the flat drawing show. */
 import { appearance, beads, findElement } from '../elements.js';
-import { invalid, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import type { Box, Structure, Trajectory, TrajectoryFrame } from '../structure/index.js';
 import { type Coloring, coloringsOf, type ParticleValues } from './coloring.js';
 
@@ -54,6 +54,10 @@ const frameBudget = 2e6;
 
 /** @throws EINVALID for an unknown style or colouring, or a picture of nothing */
 export function makeScene(what: Structure | Trajectory, options: ViewOptions): Scene {
+  checkOptionNames<ViewOptions>('view', options, {
+    ...{ style: true, colorBy: true, values: true, width: true, height: true },
+    ...{ box: true, title: true, maxFrames: true, rotation: true },
+  });
   const [structure, frames] =
     'frames' in what ? [what.topology, what.frames] : [what, [{ positions: what.positions, box: what.box }]];
   if (structure.count === 0) invalid('view', 'needs at least one particle', structure.count);

@@ -1,4 +1,5 @@
 /** The house style of figures: colours that the colour-blind can tell apart, readable text, units on axes. */
+import { checkOptionNames } from '../errors.js';
 import { type Face, fontFamily, textWidth } from './font.js';
 
 /** Okabe and Ito's palette (jfly.uni-koeln.de/color), without its yellow, which is faint on white. */
@@ -52,6 +53,22 @@ export interface FigureOptions {
   note?: string;
   /** Plotly's own layout, laid over ours. */
   plotly?: Record<string, unknown>;
+}
+
+/** @throws EINVALID for an option of the figure or of an axis that is none */
+export function checkFigureOptions(options: FigureOptions): void {
+  checkOptionNames<FigureOptions>('figure', options, {
+    ...{ title: true, subtitle: true, x: true, y: true, width: true, height: true },
+    ...{ legend: true, bars: true, note: true, plotly: true },
+  });
+  for (const name of ['x', 'y'] as const) {
+    const axis = options[name];
+    if (typeof axis !== 'object') continue;
+    checkOptionNames<AxisOptions>(`figure.${name}`, axis, {
+      ...{ label: true, unit: true, log: true, range: true, ticks: true },
+      ...{ tickLabels: true, zero: true, reversed: true },
+    });
+  }
 }
 
 /** Plotly layout in the house style. @param values every number drawn, by axis: decides the ticks of log axes */

@@ -1,5 +1,5 @@
 /** Building blocks of figures. Each function gives plotly traces; `figure` puts them on axes. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { palette } from './style.js';
 
 /** One plotly trace: `type`, `x`, `y` and what else plotly knows. */
@@ -32,6 +32,15 @@ const longest = 4000;
  * @throws EINVALID when the lengths differ
  */
 export function line(x: Values, y: Values, options: LineOptions = {}): Trace[] {
+  checkOptionNames<LineOptions>('line', options, {
+    name: true,
+    color: true,
+    width: true,
+    dash: true,
+    markers: true,
+    error: true,
+    band: true,
+  });
   sameLength('line', x, y);
   const few = thinned(x, y);
   const color = options.color;
@@ -89,6 +98,10 @@ export interface ScatterOptions {
 
 /** Points. @throws EINVALID when the lengths differ */
 export function scatter(x: Values, y: Values, options: ScatterOptions = {}): Trace[] {
+  checkOptionNames<ScatterOptions>('scatter', options, {
+    ...{ name: true, color: true, colorBy: true, colorLabel: true },
+    ...{ size: true, symbol: true, opacity: true, error: true, text: true },
+  });
   sameLength('scatter', x, y);
   return [
     {
@@ -116,6 +129,7 @@ export function reference(
   y: Values,
   options: { name: string; size?: number },
 ): Trace[] {
+  checkOptionNames<typeof options>('reference', options, { name: true, size: true });
   sameLength('reference', x, y);
   return [
     {
@@ -140,6 +154,13 @@ export interface BarOptions {
 
 /** Bars over names or numbers. @throws EINVALID when the lengths differ */
 export function bars(x: readonly string[] | Values, heights: Values, options: BarOptions = {}): Trace[] {
+  checkOptionNames<BarOptions>('bars', options, {
+    name: true,
+    color: true,
+    error: true,
+    labels: true,
+    horizontal: true,
+  });
   sameLength('bars', x, heights);
   const [along, up] = options.horizontal ? ['y', 'x'] : ['x', 'y'];
   return [
@@ -169,6 +190,13 @@ export interface HistogramOptions {
 
 /** How often values occur. Values that are not finite or outside `range` are left out. @throws EINVALID on no values */
 export function histogram(values: Values, options: HistogramOptions = {}): Trace[] {
+  checkOptionNames<HistogramOptions>('histogram', options, {
+    name: true,
+    color: true,
+    bins: true,
+    range: true,
+    scale: true,
+  });
   const { centers, heights, width } = binned(values, options);
   return [
     {
@@ -225,6 +253,13 @@ export interface HeatmapOptions {
 
 /** A matrix as colours. @param z rows from bottom to top @throws EINVALID when rows differ in length */
 export function heatmap(z: readonly Values[], options: HeatmapOptions = {}): Trace[] {
+  checkOptionNames<HeatmapOptions>('heatmap', options, {
+    x: true,
+    y: true,
+    label: true,
+    scale: true,
+    range: true,
+  });
   for (const row of z) {
     if (row.length !== z[0]!.length)
       invalid('heatmap.z', `rows must all have ${z[0]!.length} values`, row.length);

@@ -1,6 +1,6 @@
 /** A structure or trajectory to look at: turning and playing in a browser, a drawn picture everywhere else. */
 import { extname } from 'node:path';
-import { unknownChoice } from '../errors.js';
+import { checkOptionNames, unknownChoice } from '../errors.js';
 import { formatNumber } from '../format.js';
 import { writeWhole } from '../io/write-whole.js';
 import type { Residues, Structure, Trajectory } from '../structure/index.js';
@@ -51,6 +51,7 @@ export class View {
 
   /** PNG bytes of one frame. @param options scale: pixels per px, default 2 */
   async toPNG(options: { frame?: number; scale?: number } = {}): Promise<Buffer> {
+    checkOptionNames<typeof options>('view.toPNG', options, { frame: true, scale: true });
     return rasterize(this.toSVG(options.frame), options.scale ?? 2);
   }
 
@@ -69,6 +70,7 @@ export class View {
 
   /** Writes .html, .png or .svg by the name's ending, and gives the name back. */
   async save(file: string, options: { frame?: number; scale?: number } = {}): Promise<string> {
+    checkOptionNames<typeof options>('view.save', options, { frame: true, scale: true });
     const format = extname(file).toLowerCase();
     if (!viewFormats.includes(format)) unknownChoice('view.save format', format || file, viewFormats);
     if (format === '.png') writeWhole(file, [await this.toPNG(options)]);

@@ -1,5 +1,5 @@
 /** Five-bead proteins built from a sequence and its backbone dihedrals. */
-import { invalid, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import { type BeadName, beadMass, beadsOf, beadType, residueName } from './beads.js';
 import { backboneGeometry, type Point, place, placeCb } from './beads-geometry.js';
 import { fiveBeadBonds } from './beads-topology.js';
@@ -99,6 +99,10 @@ function backbone(sequence: string, angles: readonly (readonly [number, number])
  * @example beadsFromSequence(sequences['1ENH']) // 269 beads, three helices
  */
 export function beadsFromSequence(protein: string | KnownProtein, options: SequenceOptions = {}): Structure {
+  checkOptionNames<SequenceOptions>('beadsFromSequence', options, {
+    ...{ conformation: true, secondaryStructure: true, phiPsi: true },
+    ...{ chain: true, firstResidue: true, name: true },
+  });
   const known = typeof protein === 'string' ? undefined : protein;
   const sequence = typeof protein === 'string' ? protein : protein.sequence;
   if (sequence.length === 0) invalid('sequence', 'must name at least one residue', sequence);

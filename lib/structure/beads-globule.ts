@@ -1,5 +1,5 @@
 /** Structures for benchmarks: random globules, and jittered copies of a structure. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { Structure } from './structure.js';
 
 /** Uniform numbers in [0,1) from a seed (splitmix32 of a counter); the same on every machine. */
@@ -31,6 +31,13 @@ export interface GlobuleOptions {
  * @throws EINVALID when that many beads do not fit
  */
 export function randomGlobule(options: GlobuleOptions = {}): Structure {
+  checkOptionNames<GlobuleOptions>('randomGlobule', options, {
+    beads: true,
+    radius: true,
+    minimumDistance: true,
+    types: true,
+    seed: true,
+  });
   const { beads = 269, radius = 14, minimumDistance = 1.4, types = 24, seed = 1 } = options;
   const whole: [string, number, number][] = [
     ['beads', beads, 0],
@@ -99,6 +106,7 @@ export function replicas(
     seed?: number;
   } = {},
 ): Structure[] {
+  checkOptionNames<typeof options>('replicas', options, { jitter: true, seed: true });
   const { jitter = 0, seed = 1 } = options;
   if (!Number.isSafeInteger(count) || count < 0) invalid('replicas.count', 'must be a whole number', count);
   if (!(jitter >= 0 && Number.isFinite(jitter))) invalid('replicas.jitter', 'must be a length in Å', jitter);

@@ -1,4 +1,5 @@
 /** How many replicas fit a GPU: estimated, then tried. */
+import { checkOptionNames } from '../errors.js';
 import { checkCount, checkPositive } from '../md/integrators.js';
 import { memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential } from '../models/potential.js';
@@ -8,7 +9,7 @@ import { collectGarbage } from './collect.js';
 import { printsOf } from './inputs.js';
 import { freeBytes } from './place.js';
 import { pass } from './steps.js';
-import { checkMakers, studyOf } from './study.js';
+import { checkMakers, keptOptionNames, studyOf } from './study.js';
 
 export interface BatchStudyOptions {
   /** Built anew for every row. */
@@ -39,6 +40,10 @@ const share = 0.97;
  * @throws EINVALID for a limit or bytes that are not positive, a model that is no function
  */
 export function batchStudy(options: BatchStudyOptions): Promise<Table> {
+  checkOptionNames<BatchStudyOptions>('batchStudy', options, {
+    ...keptOptionNames,
+    ...{ models: true, structure: true, bytes: true, limit: true, seed: true },
+  });
   const { limit = 65_536, seed = 1 } = options;
   checkCount('batchStudy.limit', limit);
   if (options.bytes !== undefined) checkPositive('batchStudy.bytes', options.bytes, 'bytes');

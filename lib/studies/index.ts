@@ -22,6 +22,7 @@ export { record, recorded } from './recorded.js';
 export { type Ceilings, ceilingsOf, rooflineStudy } from './roofline.js';
 export {
   type Drift,
+  type DriftOptions,
   type Estimate,
   energyDriftOf,
   type Sampled,

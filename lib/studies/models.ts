@@ -1,5 +1,5 @@
 /** Studies of potentials: how fast, how much memory, how exact, and where the time goes. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { type EvaluateResult, evaluate, type Potential } from '../models/potential.js';
@@ -9,8 +9,8 @@ import { collectGarbage } from './collect.js';
 import { printsOf } from './inputs.js';
 import { timeOnDevice } from './place.js';
 import { pass } from './steps.js';
-import { checkMakers, type MeasureContext, type Measured, studyOf } from './study.js';
-import { fewest, spread, type TimingOptions, timed } from './timing.js';
+import { checkMakers, keptOptionNames, type MeasureContext, type Measured, studyOf } from './study.js';
+import { fewest, spread, type TimingOptions, timed, timingOptionNames } from './timing.js';
 
 export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
   /** What is compared, by the name it has in the table; a function is called when its first row is due. */
@@ -37,6 +37,12 @@ export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
   progress?: boolean;
 }
 
+export const modelStudyOptionNames: Readonly<Record<keyof ModelStudyOptions, true>> = {
+  ...timingOptionNames,
+  ...keptOptionNames,
+  ...{ models: true, replicas: true, atoms: true, structure: true, jitter: true, seed: true, name: true },
+};
+
 /** Where a row is measured. */
 type Point = { model: string; replicas: number; atoms: number };
 
@@ -48,13 +54,14 @@ type Point = { model: string; replicas: number; atoms: number };
  * @param options timestep: fs, of the molecular dynamics that the rate would drive
  */
 export function throughputStudy(options: ModelStudyOptions & { timestep?: number }): Promise<Table> {
+  checkOptionNames<typeof options>('throughputStudy', options, { ...modelStudyOptionNames, timestep: true });
   return modelStudy(
     'throughput',
     options,
     async (potential, systems, { signal }) => {
       const t =
         deviceOf(potential) === undefined
-          ? await hostTiming(potential, systems, { ...options, signal })
+          ? await hostTiming(potential, systems, { ...timingOf(options), signal })
           : deviceTiming(potential, systems, options);
       const rate = systems.length / t.seconds;
       return { ...t, rate, ...(options.timestep ? { nsPerDay: rate * options.timestep * 86_400e-6 } : {}) };
@@ -62,6 +69,12 @@ export function throughputStudy(options: ModelStudyOptions & { timestep?: number
     { inputs: () => ({ timestep: options.timestep }) },
   );
 }
+
+const timingOf = ({ repeats, seconds, warmup }: TimingOptions): TimingOptions => ({
+  repeats,
+  seconds,
+  warmup,
+});
 
 interface EvaluationTiming {
   seconds: number;
@@ -126,6 +139,7 @@ function deviceTiming(
 export function memoryStudy(
   options: ModelStudyOptions & { models: Readonly<Record<string, () => Potential>> },
 ): Promise<Table> {
+  checkOptionNames<ModelStudyOptions>('memoryStudy', options, modelStudyOptionNames);
   checkMakers('memoryStudy.models', options.models);
   const measure: ModelMeasure = async (potential, systems) => {
     await collectGarbage();
@@ -146,6 +160,7 @@ export function memoryStudy(
 export function accuracyStudy(
   options: ModelStudyOptions & { reference: Potential | (() => Potential) },
 ): Promise<Table> {
+  checkOptionNames<typeof options>('accuracyStudy', options, { ...modelStudyOptionNames, reference: true });
   const reference = once(options.reference);
   const prints = printsOf({ reference });
   const known = new Map<string, EvaluateResult>();
@@ -199,6 +214,7 @@ export interface Staged {
  * @throws into the row's `error` for a potential that does not tell its stages
  */
 export function stageStudy(options: ModelStudyOptions): Promise<Table> {
+  checkOptionNames<ModelStudyOptions>('stageStudy', options, modelStudyOptionNames);
   return modelStudy('time per stage', options, async (potential, systems, { signal }) => {
     const staged = potential as Potential & Partial<Staged>;
     const runs: Record<string, number>[] = [];
@@ -208,7 +224,7 @@ export function stageStudy(options: ModelStudyOptions): Promise<Table> {
         edges = evaluate(potential, systems).edges;
         runs.push({ ...staged.stages });
       },
-      { ...options, signal },
+      { ...timingOf(options), signal },
     );
     const counted = runs.slice(-t.repeats);
     const names = Object.keys(counted[0]!);

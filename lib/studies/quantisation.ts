@@ -1,4 +1,5 @@
 /** What fewer bits cost: forces, energy drift, distributions; and what they bring: time and memory. */
+import { checkOptionNames } from '../errors.js';
 import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential, sum } from '../models/potential.js';
@@ -11,9 +12,16 @@ import { collectGarbage } from './collect.js';
 import { printsOf } from './inputs.js';
 import { forceErrors } from './models.js';
 import { timeOnDevice } from './place.js';
-import { checkSampling, energyDriftOf, type SamplingOptions, sampleProtein } from './sampling.js';
+import {
+  checkDrift,
+  checkSampling,
+  type DriftOptions,
+  energyDriftOf,
+  type SamplingOptions,
+  sampleProtein,
+} from './sampling.js';
 import { pass } from './steps.js';
-import { checkMakers, type MeasureContext, studyOf } from './study.js';
+import { checkMakers, keptOptionNames, type MeasureContext, studyOf } from './study.js';
 import { spread, timed } from './timing.js';
 
 /**
@@ -88,9 +96,7 @@ export interface QuantisationOptions {
   /** Canonical sampling; the function tells it for each format. Undefined: none. */
   sampling?: SamplingOptions | ((format: string) => SamplingOptions | undefined);
   /** Microcanonical runs from there. */
-  drift?:
-    | Pick<SamplingOptions, 'steps' | 'timestep' | 'every'>
-    | ((format: string) => SamplingOptions | undefined);
+  drift?: DriftOptions | ((format: string) => DriftOptions | undefined);
   /** Keeps rows, and goes on from there, as in `throughputStudy`. */
   file?: string;
   version?: string;
@@ -109,6 +115,11 @@ export interface QuantisationOptions {
  * @throws EINVALID for counts that are no positive whole numbers or leave no sample, a format that is no function
  */
 export async function quantisationStudy(options: QuantisationOptions): Promise<Table> {
+  checkOptionNames<QuantisationOptions>('quantisationStudy', options, {
+    ...keptOptionNames,
+    ...{ formats: true, reference: true, priors: true, structure: true, replicas: true, timedReplicas: true },
+    ...{ equilibration: true, equilibrator: true, sampling: true, drift: true },
+  });
   const { structure } = options;
   const { replicas: count = 16, timedReplicas = 64 } = options;
   const names = Object.keys(options.formats);
@@ -136,9 +147,7 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
       const got = evaluate(potential, start);
       const off = start.map((s, k) => (1000 * (got.energy[k]! - truth.energy[k]!)) / s.count);
       const [sampling, drift] = [settings(options.sampling, format), settings(options.drift, format)];
-      const sampled =
-        sampling &&
-        (await sampleProtein(whole(potential), start, { ...sampling, signal } as SamplingOptions));
+      const sampled = sampling && (await sampleProtein(whole(potential), start, { ...sampling, signal }));
       const kept = drift && (await energyDriftOf(whole(potential), start, { ...drift, signal }));
       return {
         atoms: structure.count,
@@ -199,9 +208,7 @@ export async function quantisationStudy(options: QuantisationOptions): Promise<T
 /** Refuses what would fail within every row, before anything is measured. */
 function checkOptions(
   options: QuantisationOptions,
-  runsOf: (
-    format: string,
-  ) => [SamplingOptions | undefined, Pick<SamplingOptions, 'steps' | 'every'> | undefined],
+  runsOf: (format: string) => [SamplingOptions | undefined, DriftOptions | undefined],
 ): void {
   const { equilibration, formats, replicas: count = 1, timedReplicas = 1 } = options;
   checkMakers('quantisationStudy.formats', formats);
@@ -211,9 +218,7 @@ function checkOptions(
   for (const format of Object.keys(formats)) {
     const [sampling, drift] = runsOf(format);
     if (sampling) checkSampling('quantisationStudy.sampling', sampling);
-    if (!drift) continue;
-    checkCount('quantisationStudy.drift.steps', drift.steps);
-    if (drift.every !== undefined) checkCount('quantisationStudy.drift.every', drift.every);
+    if (drift) checkDrift('quantisationStudy.drift', drift);
   }
 }
 

@@ -1,6 +1,6 @@
 /** How near each stage of a model comes to what the machine can do: counted work over measured peaks. */
 
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { deviceOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import { Schnet } from '../models/schnet.js';
@@ -8,7 +8,7 @@ import { type StageWork, schnetWork } from '../models/schnet-work.js';
 import { native } from '../native.js';
 import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
-import { type ModelStudyOptions, stageStudy } from './models.js';
+import { type ModelStudyOptions, modelStudyOptionNames, stageStudy } from './models.js';
 
 /** Work a second at most, of each kind that `StageWork` counts. */
 export type Ceilings = Readonly<
@@ -94,6 +94,7 @@ function operandsOf(potential: Potential): string {
 export async function rooflineStudy(
   options: ModelStudyOptions & { models: Readonly<Record<string, Schnet>> },
 ): Promise<Table> {
+  checkOptionNames<ModelStudyOptions>('rooflineStudy', options, modelStudyOptionNames);
   const rows = (await stageStudy({ name: 'roofline', ...options })).objects() as Record<string, unknown>[];
   // A model that looks at all pairs counts none; another's list tells.
   const edgesOf = ({ atoms, replicas }: Record<string, unknown>): number =>

@@ -1,6 +1,6 @@
 /** What a potential does to a protein: its distributions in the canonical ensemble, and whether it keeps energy. */
 import { driftFit } from '../analysis/index.js';
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 import { langevin, simulate, velocityVerlet } from '../md/index.js';
 import { checkCount } from '../md/integrators.js';
 import type { Potential } from '../models/potential.js';
@@ -28,6 +28,17 @@ export interface SamplingOptions {
   seed?: number;
   signal?: AbortSignal | undefined;
 }
+
+/** What microcanonical runs take of them. */
+export type DriftOptions = Pick<SamplingOptions, 'steps' | 'timestep' | 'temperature' | 'every' | 'signal'>;
+
+const driftOptionNames = {
+  steps: true,
+  timestep: true,
+  temperature: true,
+  every: true,
+  signal: true,
+} as const;
 
 /** What a canonical run showed: means over replicas, with standard errors. */
 export interface Sampled {
@@ -101,14 +112,23 @@ export async function sampleProtein(
   };
 }
 
-/** Refuses counts that leave no sample. @returns steps to discard */
-export function checkSampling(who: string, { discard, every = 50, steps }: SamplingOptions): number {
+/** Refuses unknown options, and counts that leave no sample. @returns steps to discard */
+export function checkSampling(who: string, options: SamplingOptions): number {
+  checkOptionNames<SamplingOptions>(who, options, { ...driftOptionNames, discard: true, seed: true });
+  const { discard, every = 50, steps } = options;
   checkCount(`${who}.steps`, steps);
   checkCount(`${who}.every`, every);
   const left = discard ?? Math.floor(steps / 5);
   if (Math.floor(steps / every) <= Math.floor(left / every))
     invalid(`${who}.steps`, `must be more than discard (${left}), with a sample every ${every}`, steps);
   return left;
+}
+
+/** Refuses unknown options and counts of nothing. */
+export function checkDrift(who: string, options: DriftOptions): void {
+  checkOptionNames<DriftOptions>(who, options, driftOptionNames);
+  checkCount(`${who}.steps`, options.steps);
+  if (options.every !== undefined) checkCount(`${who}.every`, options.every);
 }
 
 /** How the total energy of microcanonical runs drifts: means over replicas, with standard errors. */
@@ -125,8 +145,9 @@ export interface Drift {
 export async function energyDriftOf(
   potential: Potential,
   start: readonly Structure[],
-  options: Pick<SamplingOptions, 'steps' | 'timestep' | 'temperature' | 'every' | 'signal'>,
+  options: DriftOptions,
 ): Promise<Drift> {
+  checkDrift('energyDriftOf', options);
   const { every = 20, steps, temperature = 300, timestep = 1 } = options;
   const times: number[] = [];
   const energies = start.map((): number[] => []);

@@ -1,5 +1,5 @@
 /** Studies of molecular dynamics: how many steps a second, whole steps as a run takes them. */
-
+import { checkOptionNames } from '../errors.js';
 import { langevin, simulate } from '../md/index.js';
 import { checkCount, checkPositive } from '../md/integrators.js';
 import { placeOf } from '../models/place.js';
@@ -8,8 +8,8 @@ import type { Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { printsOf } from './inputs.js';
 import { average } from './sampling.js';
-import { type MeasureContext, studyOf } from './study.js';
-import { type TimingOptions, timed } from './timing.js';
+import { type KeptOptions, keptOptionNames, type MeasureContext, studyOf } from './study.js';
+import { type TimingOptions, timed, timingOptionNames } from './timing.js';
 
 export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
   /** What is compared, by the name it has in the table; a function is called for every row. */
@@ -44,7 +44,21 @@ export interface StepStudyOptions extends Omit<TimingOptions, 'signal'> {
  * @throws EINVALID for replicas or steps that are no positive whole numbers, a stretch that is not positive
  */
 export function stepStudy(options: StepStudyOptions): Promise<Table> {
-  const { seed = 1, stretch = 0.25, structure, temperature = 300, timestep = 2 } = options;
+  checkOptionNames<StepStudyOptions>('stepStudy', options, {
+    ...timingOptionNames,
+    ...keptOptionNames,
+    ...{ models: true, structure: true, replicas: true, steps: true, stretch: true },
+    ...{ timestep: true, temperature: true, seed: true, name: true },
+  });
+  const {
+    repeats = 10,
+    seed = 1,
+    stretch = 0.25,
+    structure,
+    temperature = 300,
+    timestep = 2,
+    warmup = 1,
+  } = options;
   for (const count of options.replicas ?? []) checkCount('stepStudy.replicas', count);
   if (options.steps !== undefined) checkCount('stepStudy.steps', options.steps);
   checkPositive('stepStudy.stretch', stretch, 's');
@@ -75,7 +89,7 @@ export function stepStudy(options: StepStudyOptions): Promise<Table> {
           sim.extend(steps);
           return sim.run();
         },
-        { repeats: 10, warmup: 1, ...options, signal },
+        { repeats, warmup, seconds: options.seconds, signal },
       );
       const after = sim.summary();
       const seconds = t.median / steps;
@@ -111,9 +125,7 @@ type Point = { model: string; replicas: number };
 const [fewSteps, longest] = [3, 100_000];
 
 /** What every study hands on as it is. */
-export function pass(
-  options: Pick<StepStudyOptions, 'file' | 'version' | 'signal' | 'progress'>,
-): Pick<StepStudyOptions, 'file' | 'version' | 'signal' | 'progress'> {
+export function pass(options: KeptOptions): KeptOptions {
   const { file, progress, signal, version } = options;
   return {
     ...(file === undefined ? {} : { file }),

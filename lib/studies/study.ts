@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { environment } from '../environment.js';
-import { invalid, MdlabError } from '../errors.js';
+import { checkOptionNames, invalid, MdlabError } from '../errors.js';
 import { readText } from '../io/text.js';
 import { append, writeWhole } from '../io/write-whole.js';
 import { Progress } from '../progress.js';
@@ -55,6 +55,16 @@ export interface StudyOptions<P extends Parameters> {
   progress?: boolean;
 }
 
+/** What every study hands on as it is. */
+export type KeptOptions = Pick<StudyOptions<Parameters>, 'file' | 'version' | 'signal' | 'progress'>;
+
+export const keptOptionNames: Readonly<Record<keyof KeptOptions, true>> = {
+  file: true,
+  version: true,
+  signal: true,
+  progress: true,
+};
+
 /** Thrown when a study is stopped; `table` holds the finished rows. */
 export class StudyInterrupted extends MdlabError {
   readonly table: Table;
@@ -74,6 +84,10 @@ export class StudyInterrupted extends MdlabError {
  *   row threw when all did
  */
 export function study<P extends Parameters>(options: StudyOptions<P>): Promise<Table> {
+  checkOptionNames<typeof options>('study', options, {
+    ...keptOptionNames,
+    ...{ name: true, grid: true, rows: true, measure: true, repeats: true, stamp: true },
+  });
   return studyOf(options);
 }
 

@@ -1,5 +1,5 @@
 /** How long something takes, honestly: warmed up, repeated, with its spread. */
-import { invalid } from '../errors.js';
+import { checkOptionNames, invalid } from '../errors.js';
 
 export interface TimingOptions {
   /** Runs before the clock starts. Default 2. */
@@ -10,6 +10,13 @@ export interface TimingOptions {
   seconds?: number;
   signal?: AbortSignal | undefined;
 }
+
+export const timingOptionNames: Readonly<Record<keyof TimingOptions, true>> = {
+  warmup: true,
+  repeats: true,
+  seconds: true,
+  signal: true,
+};
 
 /** Median and the 5th and 95th percentile of wall times, s. */
 export interface Timing {
@@ -27,6 +34,7 @@ export const fewest = 3;
  * @throws EINVALID when repeats is below 3; whatever the function throws
  */
 export async function timed(run: () => unknown, options: TimingOptions = {}): Promise<Timing> {
+  checkOptionNames<TimingOptions>('timed', options, timingOptionNames);
   const { warmup = 2, repeats = 20, seconds = 60 } = options;
   if (!(Number.isInteger(repeats) && repeats >= fewest))
     invalid('timed.repeats', 'must be at least 3', repeats);

@@ -1,5 +1,5 @@
 /** Sliders, lists, switches, text fields and buttons. */
-import { invalid, unknownChoice } from '../errors.js';
+import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import { formatNumber } from '../format.js';
 import { Control, Widget, type WidgetKind, type WidgetState } from './widget.js';
 
@@ -33,6 +33,13 @@ export class Slider extends Control<number> {
   readonly step: number;
 
   constructor(options: SliderOptions) {
+    checkOptionNames<SliderOptions>('slider', options, {
+      label: true,
+      min: true,
+      max: true,
+      step: true,
+      value: true,
+    });
     const { min, max, step = (max - min) / 100, value = min } = options;
     super(options.label ?? '', value);
     if (!(Number.isFinite(min) && Number.isFinite(max) && max > min)) {
@@ -112,6 +119,7 @@ export class Dropdown<V> extends Control<V> {
   private readonly values: readonly V[];
 
   constructor(choices: readonly V[] | Readonly<Record<string, V>>, options: DropdownOptions<V>) {
+    checkOptionNames<typeof options>('dropdown', options, { label: true, value: true });
     const values = Array.isArray(choices) ? (choices as readonly V[]) : (Object.values(choices) as V[]);
     const labels = Array.isArray(choices) ? values.map(String) : Object.keys(choices);
     if (values.length === 0) invalid('dropdown.choices', 'must hold at least one', choices);

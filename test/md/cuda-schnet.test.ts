@@ -21,7 +21,7 @@ import {
   simulate,
   sum,
 } from '../../lib/index.js';
-import { harmonicBonds, priors, priorsOfBatch } from '../../lib/models/priors.js';
+import { harmonicBonds, priors, priorsOfBatch } from '../../lib/models/index.js';
 import { onCuda } from '../cuda.js';
 import { relativeError } from '../tools.js';
 import { finish, hash } from './shared.js';

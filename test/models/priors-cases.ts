@@ -12,7 +12,7 @@ import {
   repulsion,
   restrictedAngles,
   screenedCoulomb,
-} from '../../lib/models/priors.js';
+} from '../../lib/models/index.js';
 import { random } from '../tools.js';
 
 export const n = 9;

@@ -23,7 +23,7 @@ import {
   priorsOfBatch,
   repulsion,
   termEnergies,
-} from '../../lib/models/priors.js';
+} from '../../lib/models/index.js';
 import { onCuda } from '../cuda.js';
 import { random, relativeError } from '../tools.js';
 import { chain, every } from './priors-cases.js';

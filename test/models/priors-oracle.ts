@@ -1,5 +1,5 @@
 // Bonded terms in plain TypeScript, written from the equations and apart from the native code.
-import type { PriorTerm } from '../../lib/models/priors.js';
+import type { PriorTerm } from '../../lib/models/index.js';
 
 type V3 = [number, number, number];
 const sub = (a: V3, b: V3): V3 => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];

@@ -11,7 +11,7 @@ import {
   restrictedAngles,
   screenedCoulomb,
   termEnergies,
-} from '../../lib/models/priors.js';
+} from '../../lib/models/index.js';
 import { relativeError } from '../tools.js';
 import { chain, each, every, n } from './priors-cases.js';
 import { termEnergy } from './priors-oracle.js';

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { evaluate, langevin, simulate } from '../../lib/index.js';
-import { priors, termEnergies } from '../../lib/models/priors.js';
+import { priors, termEnergies } from '../../lib/models/index.js';
 import { backbonePriors } from '../../lib/models/priors-backbone.js';
 import { residueInteractions, teacher } from '../../lib/models/teacher.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
