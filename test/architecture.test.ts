@@ -6,7 +6,19 @@ import * as assert from 'uvu/assert';
 import { root } from './tools.js';
 
 const libLayers = [
-  ['errors', 'folders', 'format', 'units', 'elements', 'native', 'cuda', 'environment', 'progress', 'live'],
+  [
+    'errors',
+    'digest',
+    'folders',
+    'format',
+    'units',
+    'elements',
+    'native',
+    'cuda',
+    'environment',
+    'progress',
+    'live',
+  ],
   ['structure'],
   ['io'],
   ['neighbors', 'longrange', 'models'],

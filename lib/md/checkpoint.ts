@@ -16,15 +16,16 @@ const version = 1;
 
 /**
  * What tells one potential from another. `null` where it has no such thing; checkpoints of before lack all but the first
- * four. A sum's terms are told one by one.
+ * four, or `parameters`, and are compared by what they tell. A sum's terms are told one by one.
  */
 export interface PotentialRecord extends Readonly<{ [K in keyof Way]?: Way[K] | null }> {
   name: string;
   backend: string;
   precision: string;
   pipeline: string | undefined;
-  /** A digest. */
+  /** Digests. */
   weights?: string | null;
+  parameters?: string | null;
   terms?: PotentialRecord[];
 }
 

@@ -30,8 +30,8 @@ export interface ResumeOptions extends Pick<SimulateOptions, 'progress' | 'signa
  * A stored run, ready to go on with the same bits as if it had never stopped (same potential, same machine).
  * @param file as a run's `checkpoint` option or `save` wrote it
  * @throws EFORMAT for a damaged file; EINVALID when the potential is not the one the run was made with: other name,
- * backend, precision, pipeline, table, weights, species indices, number of particles, or energies that differ by more than 1e-6
- * (a run stored before its first step may have none to compare)
+ * backend, precision, pipeline, table, weights, parameters, species indices, number of particles, or energies that differ by more
+ * than 1e-6 (a run stored before its first step may have none to compare)
  * @example const sim = await resume('run.checkpoint', model); await sim.run();
  */
 export async function resume(
@@ -83,12 +83,15 @@ function trajectoryOf(
 }
 
 function checkPotential(file: string, stored: PotentialRecord, potential: Potential): void {
-  const now = potentialRecord(potential);
-  compare(file, 'resume.potential', ['name', 'backend', 'precision', 'pipeline'], stored, now);
-  compareWays(file, 'resume.potential', stored, now);
+  comparePotential(file, 'resume.potential', stored, potentialRecord(potential));
 }
 
-/** Entries, tolerances, weights …: of every term, as far as the checkpoint tells them. */
+function comparePotential(file: string, where: string, stored: PotentialRecord, now: PotentialRecord): void {
+  compare(file, where, ['name', 'backend', 'precision', 'pipeline'], stored, now);
+  compareWays(file, where, stored, now);
+}
+
+/** Entries, tolerances, weights, parameters …: of every term, as far as the checkpoint tells them. */
 function compareWays(file: string, where: string, stored: PotentialRecord, now: PotentialRecord): void {
   const { terms } = stored;
   if (!terms) {
@@ -100,14 +103,12 @@ function compareWays(file: string, where: string, stored: PotentialRecord, now: 
   if (given.length !== terms.length)
     invalid(`${where}.terms`, `must be ${terms.length} as in ${basename(file)}`, given.length, remedy);
   terms.forEach((term, k) => {
-    const at = `${where}.terms[${k}]`;
-    compare(file, at, ['name', 'pipeline'], term, given[k]!);
-    compareWays(file, at, term, given[k]!);
+    comparePotential(file, `${where}.terms[${k}]`, term, given[k]!);
   });
 }
 
 type Told = Exclude<keyof PotentialRecord, 'terms'>;
-const ways = [...wayFields, 'weights'] as const;
+const ways = [...wayFields, 'weights', 'parameters'] as const;
 const remedy = 'use the potential of the run';
 
 function compare(

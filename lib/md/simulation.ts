@@ -301,6 +301,7 @@ export function potentialRecord(potential: Potential): PotentialRecord {
     ...record,
     ...Object.fromEntries(wayFields.map((key) => [key, info[key] ?? null])),
     weights: potential instanceof Schnet ? potential.digest : null,
+    parameters: info.parameters ?? null,
   };
 }
 

@@ -1,4 +1,5 @@
 /** Wells that hold particles at points of space: for tests, tethers and umbrella-like restraints. */
+import { digest } from '../digest.js';
 import { checkOptionNames, invalid } from '../errors.js';
 import { native } from '../native.js';
 import { Potential } from './potential.js';
@@ -39,5 +40,6 @@ export function harmonicWell(options: HarmonicWellOptions): Potential {
     cutoff: 0,
     backend: 'reference',
     precision: 'float64',
+    parameters: digest(`${k.length}`, k, centers),
   });
 }

@@ -1,4 +1,5 @@
 /** The Lennard-Jones fluid: the simplest potential that has gas, liquid and crystal. */
+import { digest } from '../digest.js';
 import { checkOptionNames, invalid } from '../errors.js';
 import { native } from '../native.js';
 import { Potential } from './potential.js';
@@ -40,5 +41,6 @@ export function lennardJones(options: LennardJonesOptions): Potential {
     cutoff,
     backend: 'cpu',
     precision: 'float64',
+    parameters: digest(Float64Array.of(epsilon, sigma, cutoff, switchFrom)),
   });
 }

@@ -29,6 +29,8 @@ export interface PotentialInfo {
   readonly techniques?: string;
   /** False where a gradient is left out, so that forces are not −∇E. */
   readonly envelopeGradient?: false;
+  /** A digest of the numbers an analytic term is made of; a model tells its weights by `digest`. */
+  readonly parameters?: string;
   /** Units of the model's own file. Results of the library are in eV and Å whatever these are. */
   readonly units?: { energy: EnergyUnit; length: LengthUnit };
   /** Species indices of a structure as this potential counts them. @throws EINVALID where it cannot tell */
@@ -71,8 +73,9 @@ export class Potential {
 }
 
 /**
- * Adds potentials. Terms may differ in backend and precision; the sum names the first term's. Priors that were not told
- * where to compute do so on the GPU of the models they are added to, so that a run stays there.
+ * Adds potentials. Terms may differ in how they compute: the sum names the first term's backend, pipeline and precision, and its
+ * `terms` tell all. Priors that were not told where to compute do so on the GPU of the models they are added to, so that a run
+ * stays there.
  * @throws EINVALID without a potential
  * @example sum(loadModel(file), backbonePriors(protein))
  */
@@ -81,10 +84,15 @@ export function sum(...given: readonly Potential[]): Potential {
   const terms = model ? given.map((t) => t.beside(model.info.device ?? 0)) : given;
   const first = terms[0];
   if (!first) return invalid('sum', 'needs at least one potential', 'none');
+  const { backend, device, deviceName, pipeline, precision } = first.info;
   return new Potential(
     native().sumPotentials(terms.map((t) => t.handle)),
     {
-      ...first.info,
+      backend,
+      device,
+      deviceName,
+      pipeline,
+      precision,
       name: terms.map((t) => t.name).join(' + '),
       cutoff: Math.max(...terms.map((t) => t.cutoff)),
       typesOf: terms.find((t) => t.info.typesOf)?.info.typesOf,

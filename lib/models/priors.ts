@@ -3,6 +3,7 @@
  * A term is plain data (`PriorTerm`); `priors` makes one potential of any number of terms.
  */
 import { deviceIndex, gpus } from '../cuda.js';
+import { digest } from '../digest.js';
 import { checkOptionNames, invalid } from '../errors.js';
 import { native } from '../native.js';
 import { joinBatch } from '../structure/batch.js';
@@ -59,7 +60,8 @@ export class PriorPotential extends Potential {
       device,
     );
     const where = device === undefined ? {} : { device, deviceName: gpus()[device]!.name };
-    super(handle, { name, cutoff: 0, backend, precision: 'float64', ...where });
+    const parameters = parametersOf(topologies, assignment);
+    super(handle, { name, cutoff: 0, backend, precision: 'float64', ...where, parameters });
     this.topologies = topologies;
     this.assignment = assignment;
     this.options = options;
@@ -69,6 +71,24 @@ export class PriorPotential extends Potential {
     if (this.options.backend !== undefined) return this;
     return new PriorPotential(this.topologies, this.assignment, { ...this.options, backend: 'cuda', device });
   }
+}
+
+/** A digest of all that energies depend on: what terms are called, and where they are computed, is not of it. */
+function parametersOf(
+  topologies: readonly PriorTopology[],
+  assignment: readonly number[] | undefined,
+): string {
+  const shape = topologies.map(({ atoms, terms }) => [
+    atoms,
+    terms.map(({ coordinate, form, parameters, tuples }) => [
+      coordinate,
+      form,
+      tuples.length,
+      parameters.length,
+    ]),
+  ]);
+  const numbers = topologies.flatMap(({ terms }) => terms.flatMap((t) => [t.tuples, t.parameters]));
+  return digest(JSON.stringify([shape, assignment ?? null]), ...numbers);
 }
 
 /**

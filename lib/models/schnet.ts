@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { gpus } from '../cuda.js';
+import { digest } from '../digest.js';
 import { invalid, type MdlabError } from '../errors.js';
 import {
   type NativePotential,
@@ -122,8 +122,8 @@ export class Schnet extends Potential {
   get digest(): string {
     if (this.known === undefined) {
       const { config, tensors } = this;
-      const hash = createHash('sha256').update(JSON.stringify([config, basisParameters(config, tensors)]));
-      this.known = hash.update(flattenTensors(config, tensors)).digest('hex').slice(0, 16);
+      const shape = JSON.stringify([config, basisParameters(config, tensors)]);
+      this.known = digest(shape, flattenTensors(config, tensors));
     }
     return this.known;
   }

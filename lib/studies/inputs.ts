@@ -1,13 +1,9 @@
 /** What a row was measured of, told as a digest, so that kept rows are given back for the same inputs alone. */
-import { createHash } from 'node:crypto';
+import { digest } from '../digest.js';
 import { evaluate, type Potential } from '../models/potential.js';
-import { PriorPotential } from '../models/priors.js';
 import { Schnet } from '../models/schnet.js';
 import { replicas, Structure } from '../structure/index.js';
 import { collectGarbage } from './collect.js';
-
-export const digest = (data: string | Uint8Array): string =>
-  createHash('sha256').update(data).digest('hex').slice(0, 16);
 
 /** Of data, structures and arrays within it included; the order of keys does not count, and functions and signals do not. */
 export const fingerprint = (data: unknown): string => digest(JSON.stringify(data, plain) ?? '');
@@ -31,8 +27,8 @@ const sorted = (object: object): object =>
   Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /**
- * Of a potential: a SchNet's shape, options and weights, the terms of priors and sums; of any other, whose parameters lie in native
- * code, its energy and forces on a structure.
+ * Of a potential: a SchNet's shape, options and weights, the terms of sums, the parameters of analytic terms; of any other, whose
+ * parameters lie in native code, its energy and forces on a structure.
  */
 function potentialPrint(potential: Potential, at: Structure): string {
   const { info, terms } = potential;
@@ -40,11 +36,8 @@ function potentialPrint(potential: Potential, at: Structure): string {
     const { digest: weights, options } = potential;
     return fingerprint({ info, options, weights });
   }
-  if (potential instanceof PriorPotential) {
-    const { assignment, topologies } = potential;
-    return fingerprint({ info, assignment, topologies });
-  }
   if (terms.length > 0) return fingerprint({ info, terms: terms.map((term) => potentialPrint(term, at)) });
+  if (info.parameters !== undefined) return fingerprint(info);
   // Off symmetric places, where different potentials may answer alike.
   const { energy, forces } = evaluate(potential, replicas(at, 1, { jitter: 0.1, seed: 1 }));
   return fingerprint({ info, energy, forces });

@@ -1,6 +1,7 @@
 /** Studies: a measure over a grid of parameters, row by row, with progress, a file to go on from, and full provenance. */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { digest } from '../digest.js';
 import { environment } from '../environment.js';
 import { checkOptionNames, invalid, MdlabError } from '../errors.js';
 import { readText } from '../io/text.js';
@@ -8,7 +9,7 @@ import { append, writeWhole } from '../io/write-whole.js';
 import { Progress } from '../progress.js';
 import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
-import { digest, fingerprint } from './inputs.js';
+import { fingerprint } from './inputs.js';
 import { spread } from './timing.js';
 
 /** What a row is measured at: plain values, because they name the row in the file. */

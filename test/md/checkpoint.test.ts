@@ -145,7 +145,8 @@ test('another potential, other types, other particles are refused', async () => 
   const sim = simulate(cloud(5), well, options({ steps: 10 }));
   await sim.run();
   sim.save(file);
-  const as = (more: object): Potential => ({ ...well, info: { ...well.info, ...more } }) as Potential;
+  const as = (more: object, of: Potential = well): Potential =>
+    ({ ...of, info: { ...well.info, ...more } }) as Potential;
   assert.match(
     await message(resume(file, as({ name: 'other' }))),
     /^EINVALID resume.potential.name: must be 'harmonic well' as in refuse.checkpoint, received "other"/,
@@ -159,11 +160,11 @@ test('another potential, other types, other particles are refused', async () => 
     /^EINVALID resume.types\[2\]: must be 0 as in refuse.checkpoint, received 9/,
   );
   assert.match(
-    await message(resume(file, harmonicWell({ k: 1.6, center: [0.2, 0.1, 0] }))),
+    await message(resume(file, as({}, harmonicWell({ k: 1.6, center: [0.2, 0.1, 0] })))),
     /^EINVALID resume.potential: must give [\d.]+ eV for system 0 at the positions of refuse.checkpoint/,
   );
   assert.match(
-    await message(resume(file, harmonicWell({ k: [1, 2] }))),
+    await message(resume(file, as({}, harmonicWell({ k: [1, 2] })))),
     /^EINVALID harmonicWell: made for 2 atoms/,
   );
   assert.match(

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
+  backbonePriors,
   beadsFromSequence,
   harmonicWell,
   langevin,
+  lennardJones,
   MdlabError,
   type Potential,
   randomSchnet,
@@ -19,6 +21,7 @@ import {
   sum,
   writeSafetensors,
 } from '../../lib/index.js';
+import type { PotentialRecord } from '../../lib/md/checkpoint.js';
 import { finish, hash } from './shared.js';
 
 const file = join(mkdtempSync(join(tmpdir(), 'mdlab-resume-')), 'run.checkpoint');
@@ -41,6 +44,14 @@ async function stored(potential: Potential): Promise<void> {
   const sim = simulate(start, potential, { ...options, steps: 10 });
   await sim.run();
   sim.save(file);
+}
+
+/** `file` as an older mdlab wrote it. */
+function rewritten(change: (potential: PotentialRecord) => void): void {
+  const { metadata, tensors } = readSafetensors(file);
+  const header = JSON.parse(metadata['mdlab']!);
+  change(header.options.potential);
+  writeSafetensors(file, tensors, { mdlab: JSON.stringify(header) });
 }
 
 async function refusal(potential: Potential): Promise<string> {
@@ -122,13 +133,57 @@ test('of a sum, every term counts', async () => {
   assert.is(await refusal(sum(well, model)), 'it was taken');
 });
 
+test('other parameters of priors, wells and fluids are refused, where energies cannot tell them apart either', async () => {
+  const folded = 'HHHHHH';
+  const priors = (torsionStrength: number): Potential =>
+    backbonePriors(start, { secondaryStructure: folded, torsionStrength });
+  const digests =
+    'must be \'[0-9a-f]{16}\' as in run.checkpoint, received "[0-9a-f]{16}"; use the potential of the run$';
+  for (const [own, other] of [
+    [priors(3), priors(3 + 1e-9)],
+    [well, harmonicWell({ k: 0.1 * (1 + 1e-9), center: [0, 0, 0] })],
+    [well, harmonicWell({ k: 0.1, center: [0, 0, 1e-9] })],
+    [
+      lennardJones({ epsilon: 0.01, sigma: 1, cutoff: 4 }),
+      lennardJones({ epsilon: 0.01, sigma: 1, cutoff: 4, switchFrom: 3.6 + 1e-9 }),
+    ],
+  ] as const) {
+    await stored(own);
+    assert.match(await refusal(other), new RegExp(`^EINVALID resume.potential.parameters: ${digests}`));
+    await stored(sum(model, own));
+    assert.match(
+      await refusal(sum(model, other)),
+      new RegExp(`^EINVALID resume.potential.terms\\[1\\].parameters: ${digests}`),
+    );
+    assert.is(await refusal(sum(model, own)), 'it was taken');
+  }
+  await stored(priors(3));
+  assert.is(await refusal(priors(3)), 'it was taken', 'made anew from the same numbers');
+});
+
+test('a checkpoint that tells no parameters is compared by the rest', async () => {
+  await stored(sum(model, well));
+  rewritten((potential) => {
+    for (const term of potential.terms!) delete term.parameters;
+  });
+  assert.is(await refusal(sum(model, harmonicWell({ k: 0.1, center: [0, 0, 1e-9] }))), 'it was taken');
+  assert.match(
+    await refusal(sum(model.with({ precision: 'float32' }), well)),
+    /^EINVALID resume.potential.precision: must be 'float64'/,
+  );
+  await stored(sum(well, model));
+  assert.match(
+    await refusal(sum(well, model.with({ precision: 'float32' }))),
+    /^EINVALID resume.potential.terms\[1\].precision: must be 'float64' .*; make it with precision 'float64'$/,
+  );
+});
+
 test('a checkpoint of before, which tells less, is compared by what it tells', async () => {
   await stored(model);
-  const { metadata, tensors } = readSafetensors(file);
-  const header = JSON.parse(metadata['mdlab']!);
-  const { backend, name, pipeline, precision } = header.options.potential;
-  header.options.potential = { backend, name, pipeline, precision };
-  writeSafetensors(file, tensors, { mdlab: JSON.stringify(header) });
+  rewritten((potential) => {
+    for (const key of Object.keys(potential) as (keyof PotentialRecord)[])
+      if (!['backend', 'name', 'pipeline', 'precision'].includes(key)) delete potential[key];
+  });
   assert.is(await refusal(model), 'it was taken');
   assert.is(await refusal(model.with({ tolerance: 1e-5 })), 'it was taken');
   assert.match(await refusal(model.with({ pipeline: 'flash' })), /^EINVALID resume.potential.pipeline/);

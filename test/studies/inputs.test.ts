@@ -12,7 +12,7 @@ import {
   harmonicWell,
   lennardJones,
   memoryStudy,
-  type Potential,
+  Potential,
   quantisationStudy,
   randomSchnet,
   rooflineStudy,
@@ -91,10 +91,18 @@ test('throughput, accuracy, memory and stages: models, structures, jitter and se
   ]);
 });
 
-test('a potential that hides its parameters is told by its forces; knobs of timing do not count', async () => {
+test('wells and fluids are told by their parameters, a potential that hides them by its forces; knobs of timing do not count', async () => {
   const well = (k: number) => ({ models: { m: (): Potential => harmonicWell({ k }) } });
   const fluid = (epsilon: number) => ({
     models: { m: (): Potential => lennardJones({ epsilon, sigma: 3, cutoff: 9 }) },
+  });
+  const hidden = (k: number) => ({
+    models: {
+      m: (): Potential => {
+        const { handle, info } = harmonicWell({ k });
+        return new Potential(handle, { ...info, parameters: undefined });
+      },
+    },
   });
   const base = { ...timing, ...well(1), atoms: [20] };
   await holds(memoryStudy, base, [
@@ -102,6 +110,8 @@ test('a potential that hides its parameters is told by its forces; knobs of timi
     fluid(0.01),
     fluid(0.02),
     { models: { m: () => sum(harmonicWell({ k: 1 }), harmonicWell({ k: 2 })) } },
+    hidden(1),
+    hidden(2),
   ]);
   const file = join(folder, 'knobs.jsonl');
   const first = await throughputStudy({ ...base, file });
