@@ -60,6 +60,39 @@ test('rows and summaries have it, and leave out what a potential does not have',
   assert.equal([environment['entries'], environment['tolerance']], ['float16', 1e-2]);
 });
 
+test('of a sum, rows tell what any of its terms has, and all of it where they differ', () => {
+  const table = cpu({ entries: 'int16', tolerance: 1e-3 });
+  const well = harmonicWell({ k: 1 });
+  const expected = {
+    backend: 'cpu + reference',
+    pipeline: 'table',
+    precision: 'float32 + float64',
+    entries: 'int16',
+    tolerance: 1e-3,
+  };
+  assert.equal(placeOf(sum(table, well)), expected);
+  assert.equal(placeOf(sum(sum(table, table), well)), expected);
+  assert.equal(placeOf(sum(well, table)), {
+    ...expected,
+    backend: 'reference + cpu',
+    precision: 'float64 + float32',
+  });
+  assert.equal(placeOf(sum(table, cpu({ tolerance: 1e-4 }), cpu({ pipeline: 'flash' }))), {
+    backend: 'cpu',
+    pipeline: 'table + flash',
+    precision: 'float32',
+    entries: 'int16 + float32',
+    tolerance: '0.001 + 0.0001',
+  });
+  assert.equal(placeOf(sum(well, well)), {
+    backend: 'reference',
+    pipeline: 'none',
+    precision: 'float64',
+  });
+  const { entries, parameters, tolerance } = sum(table, well).info;
+  assert.equal([entries, tolerance, parameters], [undefined, undefined, undefined]);
+});
+
 test('in words: what is not the usual, and what was reached instead of the tolerance', () => {
   assert.is(words(cpu({})).split('\n')[0], 'Schnet m: table on cpu, float32, tolerance 3e-6, cutoff 6 Å');
   assert.match(
