@@ -1,6 +1,7 @@
 /** `mdlab evaluate`: energy and forces of one structure from the command line. */
 import { parseArgs } from 'node:util';
 import { invalid, unknownChoice } from '../../lib/errors.js';
+import { formatNumber } from '../../lib/format.js';
 import {
   type Backend,
   beadTypeCount,
@@ -20,7 +21,8 @@ export const help = `mdlab evaluate MODEL STRUCTURE [options]   energy and force
       --pipeline baseline|flash|table       default table (the reference has none)
       --precision float64|float32           default float32 but on the reference
       --frame N                             of a structure file with several frames; negative counts from the end
-      --json                                {"energy", "forces": [[x,y,z],...], "units", "backend", "pipeline"}`;
+      --json                                {"energy", "forces": [[x,y,z],...], "units", "backend", "pipeline",
+                                            "entries", "tolerance"}, the last two of a table`;
 
 const backends: readonly Backend[] = ['reference', 'cpu', 'cuda'];
 const pipelines: readonly SchnetPipeline[] = ['baseline', 'flash', 'table'];
@@ -66,6 +68,7 @@ export async function run(args: string[]): Promise<number> {
   const structure = typed(found, model.config.types);
   const result = evaluate(model, structure);
 
+  const { deviceName, entries = null, tolerance = null } = model.info;
   const { energy: energyUnit, length: lengthUnit } = model.info.units!;
   const perEnergy = 1 / energyUnits[energyUnit];
   const perForce = perEnergy * lengthUnits[lengthUnit];
@@ -75,11 +78,14 @@ export async function run(args: string[]): Promise<number> {
   );
   const units = { energy: energyUnit, length: lengthUnit };
   if (values.json) {
-    const out = { energy, forces, units, backend: model.backend, pipeline: model.pipeline ?? null };
-    console.log(JSON.stringify(out));
+    const { backend, pipeline = null } = model;
+    console.log(JSON.stringify({ energy, forces, units, backend, pipeline, entries, tolerance }));
     return 0;
   }
-  const how = [model.backend, model.info.deviceName, model.pipeline, model.precision]
+  const missed = model.reached === undefined ? '' : ` (reached ${formatNumber(model.reached, 2)})`;
+  const table =
+    tolerance === null ? [] : [`entries ${entries}`, `tolerance ${formatNumber(tolerance)}${missed}`];
+  const how = [model.backend, deviceName, model.pipeline, model.precision, ...table]
     .filter(Boolean)
     .join(', ');
   console.log(`${model.name} on ${structure.name || structureFile}: ${structure.count} particles (${how})`);

@@ -44,6 +44,8 @@ interface Answer {
   units: object;
   backend: string;
   pipeline: string | null;
+  entries: string | null;
+  tolerance: number | null;
 }
 
 for (const [options, limit] of [
@@ -68,8 +70,19 @@ for (const [options, limit] of [
     assert.equal(got.units, units);
     const chosen = withoutCuda() === undefined ? 'cuda' : 'cpu';
     assert.is(got.backend, options[0] === '--backend' ? options[1] : chosen);
+    const table = (options as readonly string[]).includes('table');
+    assert.equal([got.entries, got.tolerance], table ? ['float32', 3e-6] : [null, null]);
   });
 }
+
+test('evaluate says in words what computed, and of a table how exact it is', () => {
+  const how = (pipeline: string): string =>
+    mdlab('evaluate', modelFile, structureFile, '--backend', 'cpu', '--pipeline', pipeline).stdout.split(
+      '\n',
+    )[0]!;
+  assert.match(how('table'), /: 40 particles \(cpu, table, float32, entries float32, tolerance 3e-6\)$/);
+  assert.match(how('flash'), /: 40 particles \(cpu, flash, float32\)$/);
+});
 
 test('evaluate says what is wrong in one line', () => {
   const broken = join(folder, 'broken.safetensors');
