@@ -1,5 +1,6 @@
 /** Which format a file has: by its extension, then by its first bytes. */
 import { extname } from 'node:path';
+import { invalid } from '../errors.js';
 import { DcdReader } from './dcd.js';
 import { ExtxyzReader } from './extxyz.js';
 import type { FrameReader } from './frames.js';
@@ -58,6 +59,22 @@ export function sniff(source: ByteSource): Format | undefined {
   if (/^(HEADER|TITLE|REMARK|CRYST1|MODEL|ATOM|HETATM|COMPND|AUTHOR)\b/m.test(text)) return 'pdb';
   if (/^\s*\d+\s*\r?\n/.test(text)) return 'extxyz';
   return undefined;
+}
+
+/** What a run's checkpoint, a safetensors file, calls itself at its beginning. */
+export const checkpointFormat = 'mdlab-checkpoint';
+
+/**
+ * Points to `resume`, whatever a run's checkpoint is called.
+ * @param what the file should hold instead
+ * @throws EINVALID for a checkpoint
+ */
+export function refuseCheckpoint(source: ByteSource, what: string): void {
+  const head = source.read(0, Math.min(512, source.size), 'first bytes');
+  const text = new TextDecoder('latin1').decode(head);
+  if (text[8] !== '{' || !text.includes(`\\"${checkpointFormat}\\"`)) return;
+  const remedy = `go on with it by resume('${source.name}', potential); readSafetensors gives its arrays`;
+  invalid(source.name, `must be ${what}`, 'the checkpoint of a run', remedy);
 }
 
 /** A reader of the frames of an open trajectory or structure file. */

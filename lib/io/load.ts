@@ -7,6 +7,7 @@ import {
   formatOf,
   knownExtensions,
   openReader,
+  refuseCheckpoint,
   sniff,
   type TrajectoryFormat,
 } from './formats.js';
@@ -88,6 +89,7 @@ export function load(path: string, options: LoadOptions & TrajectoryOptions = {}
 }
 
 function detect(path: string, source: ByteSource): Format {
+  refuseCheckpoint(source, 'a structure, a trajectory or arrays');
   const format = formatOf(path) ?? sniff(source);
   if (!format) {
     const rule = `must be a file of a known format (${knownExtensions.join(' ')})`;

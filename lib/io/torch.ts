@@ -5,6 +5,7 @@
  * (torch/serialization.py); tensors are calls of torch._utils._rebuild_* on storages named by persistent ids.
  */
 import { checkOptionNames, malformed } from '../errors.js';
+import { refuseCheckpoint } from './formats.js';
 import { GlobalName, InertObject, type PickleFunction, type PickleValue, Unpickler } from './pickle.js';
 import { runPickle } from './pickle-opcodes.js';
 import { numpyBuild, numpyGlobal } from './pickled-numpy.js';
@@ -39,6 +40,7 @@ export function readTorch(path: string, options: TorchOptions = {}): PickleValue
 export function parseTorch(source: ByteSource, options: TorchOptions = {}): PickleValue {
   const head = source.read(0, Math.min(4, source.size), 'first bytes');
   if (!looksLikeZip(head)) {
+    refuseCheckpoint(source, 'a PyTorch file');
     const rule =
       'must be a zip archive as torch.save writes it since 1.6 (2020); save it again with a newer torch';
     malformed(source.name, 'byte 0', rule);

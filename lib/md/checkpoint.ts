@@ -5,13 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { MdlabError, malformed } from '../errors.js';
+import { checkpointFormat as format } from '../io/formats.js';
 import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from '../io/index.js';
 import type { Way } from '../models/potential.js';
 import type { NativeDynamicsState } from '../native.js';
 import { Structure, type StructureFields } from '../structure/index.js';
 import type { RunOptions } from './options.js';
 
-const format = 'mdlab-checkpoint';
 const version = 1;
 
 /**

@@ -1,8 +1,9 @@
 /** Model files: our own safetensors, and PyTorch's state dicts, checkpoints and pickled modules. */
 import { basename } from 'node:path';
 import { checkOptionNames, invalid, MdlabError, malformed } from '../errors.js';
+import { refuseCheckpoint } from '../io/formats.js';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.js';
-import { openSource } from '../io/source.js';
+import { openSource, withSource } from '../io/source.js';
 import type { Tensor } from '../io/tensor.js';
 import { readTorch } from '../io/torch.js';
 import { type EnergyUnit, energyUnits, type LengthUnit, lengthUnits } from '../units.js';
@@ -39,6 +40,7 @@ interface Header {
  */
 export function loadModel(path: string, options: LoadModelOptions = {}): Schnet {
   checkOptionNames<LoadModelOptions>('loadModel', options, { ...schnetOptionNames, config: true });
+  withSource(path, (source) => refuseCheckpoint(source, 'a model'));
   const { config, ...rest } = options;
   if (isZip(path))
     return named(path, () => schnetFromTorch(readTorch(path), basename(path), config ?? {}, rest));

@@ -6,10 +6,15 @@ import * as assert from 'uvu/assert';
 import {
   harmonicWell,
   langevin,
+  load,
+  loadModel,
+  loadStructure,
+  loadTrajectory,
   MdlabError,
   makeBox,
   type Potential,
   readSafetensors,
+  readTorch,
   resume,
   type SimulateOptions,
   type Structure,
@@ -171,6 +176,30 @@ test('another potential, other types, other particles are refused', async () => 
     await message(resume(file, well, { steps: 5 })),
     /^EINVALID resume.steps: must be at least the 10 taken/,
   );
+});
+
+test('what loads other files points to resume, whatever a checkpoint is called', async () => {
+  const sim = simulate(cloud(5), well, options({ steps: 10 }));
+  await sim.run();
+  for (const name of ['run.checkpoint', 'run.ckpt', 'run.pt', 'run.safetensors']) {
+    const file = path(name);
+    sim.save(file);
+    const calls: [string, () => unknown][] = [
+      ['a structure, a trajectory or arrays', () => load(file)],
+      ['a structure, a trajectory or arrays', () => loadStructure(file)],
+      ['a structure, a trajectory or arrays', () => loadTrajectory(file)],
+      ['a model', () => loadModel(file)],
+      ['a PyTorch file', () => readTorch(file)],
+    ];
+    for (const [what, call] of calls)
+      assert.is(
+        await message((async () => call())()),
+        `EINVALID ${name}: must be ${what}, received "the checkpoint of a run"; ` +
+          `go on with it by resume('${name}', potential); readSafetensors gives its arrays`,
+      );
+    assert.is((await resume(file, well)).step, 10);
+    assert.is(readSafetensors(file).tensors.get('positions')!.data.length, 45);
+  }
 });
 
 test('damaged files are told by name and part, whatever is wrong', async () => {
