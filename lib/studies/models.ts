@@ -9,7 +9,7 @@ import { collectGarbage } from './collect.js';
 import { printsOf } from './inputs.js';
 import { timeOnDevice } from './place.js';
 import { pass } from './steps.js';
-import { checkMakers, keptOptionNames, type MeasureContext, type Measured, studyOf } from './study.js';
+import { checkMakers, keptOptionNames, type MeasureContext, type Measured, once, studyOf } from './study.js';
 import { fewest, spread, type TimingOptions, timed, timingOptionNames } from './timing.js';
 
 export interface ModelStudyOptions extends Omit<TimingOptions, 'signal'> {
@@ -161,7 +161,7 @@ export function accuracyStudy(
   options: ModelStudyOptions & { reference: Potential | (() => Potential) },
 ): Promise<Table> {
   checkOptionNames<typeof options>('accuracyStudy', options, { ...modelStudyOptionNames, reference: true });
-  const reference = once(options.reference);
+  const reference = makerOf(options.reference);
   const prints = printsOf({ reference });
   const known = new Map<string, EvaluateResult>();
   return modelStudy(
@@ -264,7 +264,7 @@ function modelStudy(
   { afresh = false, inputs }: ModelStudySettings = {},
 ): Promise<Table> {
   const { jitter = 0.1, seed = 1 } = options;
-  const models = new Map(Object.entries(options.models).map(([key, model]) => [key, once(model)]));
+  const models = new Map(Object.entries(options.models).map(([key, model]) => [key, makerOf(model)]));
   if (models.size === 0) invalid('models', 'must name at least one potential', 'none');
   for (const count of options.replicas ?? []) checkCount('study.replicas', count);
   for (const count of options.atoms ?? []) checkCount('study.atoms', count);
@@ -301,10 +301,5 @@ function defaultGlobule(seed: number): (beads: number) => Structure {
 }
 
 /** The potential itself, or what a function gives when first asked. */
-function once(model: Potential | (() => Potential)): () => Potential {
-  let made: Potential | undefined;
-  return () => {
-    made ??= typeof model === 'function' ? model() : model;
-    return made;
-  };
-}
+const makerOf = (model: Potential | (() => Potential)): (() => Potential) =>
+  once(() => (typeof model === 'function' ? model() : model));

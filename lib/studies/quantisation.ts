@@ -21,7 +21,7 @@ import {
   sampleProtein,
 } from './sampling.js';
 import { pass } from './steps.js';
-import { checkMakers, keptOptionNames, type MeasureContext, studyOf } from './study.js';
+import { checkMakers, keptOptionNames, type MeasureContext, once, studyOf } from './study.js';
 import { spread, timed } from './timing.js';
 
 /**
@@ -276,12 +276,4 @@ async function costs(
 
 function rootMeanSquare(a: readonly number[], b: readonly number[]): number {
   return Math.sqrt(a.reduce((s, x, k) => s + (x - b[k]!) ** 2, 0) / Math.max(1, a.length));
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

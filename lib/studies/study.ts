@@ -193,6 +193,15 @@ async function measureRow<P extends Parameters>(
   }
 }
 
+/** What a function gives, asked of it once: when it is first wanted. */
+export function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
 /** Models that a study makes anew: functions that give one. @throws EINVALID naming the one that is none */
 export function checkMakers(subject: string, models: Readonly<Record<string, unknown>>): void {
   for (const [name, model] of Object.entries(models))
