@@ -35,8 +35,8 @@ const probes = [8, 32] as const;
 const share = 0.97;
 
 /**
- * The largest batch that fits: the memory of one replica from two small batches, the batch that this predicts, and whether it
- * then evaluates. Columns: bytesPerReplica, available (bytes), predicted (replicas), tried, fits, peakBytes, seconds, failure.
+ * The largest batch that fits: the memory of one replica, from two small batches and then from one at least half as large as the
+ * predicted; the batch that this predicts; and whether it then evaluates. Columns: bytesPerReplica, available (bytes), predicted (replicas), tried, fits, peakBytes, seconds, failure.
  * @throws EINVALID for a limit or bytes that are not positive, a model that is no function
  */
 export function batchStudy(options: BatchStudyOptions): Promise<Table> {
@@ -58,20 +58,17 @@ export function batchStudy(options: BatchStudyOptions): Promise<Table> {
       const peaks: number[] = [];
       for (const count of probes)
         peaks.push((await attempt(options.models[model]!, copies(count))).peakBytes);
-      const bytesPerReplica = (peaks[1]! - peaks[0]!) / (probes[1] - probes[0]);
-      const fixed = peaks[0]! - probes[0] * bytesPerReplica;
       await collectGarbage();
       const potential = options.models[model]!();
       const available = options.bytes ?? freeBytes(potential) ?? 2 ** 32;
-      const predicted = Math.floor((share * available - fixed) / bytesPerReplica);
-      const tried = Math.max(1, Math.min(limit, predicted));
-      const got = await attempt(() => potential, copies(tried));
+      const plan = await planned(peaks, share * available, limit, (count) =>
+        attempt(options.models[model]!, copies(count)),
+      );
+      const got = await attempt(() => potential, copies(plan.tried));
       return {
         atoms: one.count,
-        bytesPerReplica,
         available,
-        predicted,
-        tried,
+        ...plan,
         fits: got.failure === '',
         ...got,
         seed,
@@ -83,10 +80,39 @@ export function batchStudy(options: BatchStudyOptions): Promise<Table> {
   return studyOf(rows, async ({ model }) => [one, limit, options.bytes, seed, await prints(model, one)]);
 }
 
-async function attempt(
-  make: () => Potential,
-  systems: readonly Structure[],
-): Promise<{ peakBytes: number; seconds: number; failure: string }> {
+interface Attempt {
+  peakBytes: number;
+  seconds: number;
+  /** '' where it fitted. */
+  failure: string;
+}
+
+/**
+ * Predicts the largest batch. Few replicas may take other kernels than many, which hold more or less of each: what is predicted
+ * from them is corrected by a batch half as large, until no larger one follows.
+ * @param peaks bytes of the `probes`
+ * @param room bytes
+ */
+export async function planned(
+  peaks: readonly number[],
+  room: number,
+  limit: number,
+  measure: (count: number) => Promise<Pick<Attempt, 'peakBytes' | 'failure'>>,
+): Promise<{ bytesPerReplica: number; predicted: number; tried: number }> {
+  let bytesPerReplica = (peaks[1]! - peaks[0]!) / (probes[1] - probes[0]);
+  const fixed = peaks[0]! - probes[0] * bytesPerReplica;
+  for (let largest: number = probes[1]; ; ) {
+    const predicted = Math.floor((room - fixed) / bytesPerReplica);
+    const tried = Math.max(1, Math.min(limit, predicted));
+    const half = Math.floor(tried / 2);
+    const got = half > largest ? await measure(half) : undefined;
+    if (!got || got.failure) return { bytesPerReplica, predicted, tried };
+    bytesPerReplica = (got.peakBytes - fixed) / half;
+    largest = half;
+  }
+}
+
+async function attempt(make: () => Potential, systems: readonly Structure[]): Promise<Attempt> {
   await collectGarbage();
   const potential = make();
   const meter = memoryMeter(potential);

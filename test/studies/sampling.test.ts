@@ -18,6 +18,7 @@ import {
   stepStudy,
   velocityVerlet,
 } from '../../lib/index.js';
+import { planned } from '../../lib/studies/batches.js';
 
 const quiet = { progress: false, version: '1' } as const;
 const protein = beadsFromSequence(sequences['CLN025']!);
@@ -169,6 +170,39 @@ test('largest batch: what is predicted evaluates, and a little more than the mem
   assert.is(row!['tried'], row!['predicted']);
   const used = row!['peakBytes']! / bytes;
   assert.ok(used > 0.9 && used <= 1, `${used} of the memory`);
+});
+
+test('largest batch: it is predicted by the kernels that it takes, where few replicas take others', async () => {
+  // Bytes as the table pipeline takes them on an H200: nearly twice as many of each replica up to 47 of 269 beads.
+  const table = (n: number): number => (n <= 47 ? 5e6 + 4_118_383 * n : 5e6 + 2_218_621 * n);
+  const even = (n: number): number => 5e6 + 2_555_328 * n;
+  const growing = (n: number): number => (n <= 200 ? 1e6 * n : 2e6 * n);
+  const room = 145e9;
+  const plan = async (law: (n: number) => number, limit: number, bytes: number = room) => {
+    const counts: number[] = [];
+    const got = await planned([law(8), law(32)], bytes, limit, async (count) => {
+      counts.push(count);
+      return { peakBytes: law(count), failure: law(count) > bytes ? 'out of memory' : '' };
+    });
+    return { ...got, counts };
+  };
+  for (const law of [table, even, growing]) {
+    const { counts, predicted, tried } = await plan(law, 1e6);
+    assert.is(tried, predicted);
+    assert.ok(law(predicted) <= room && law(predicted + 2) > room, `${predicted}: ${law(predicted) / room}`);
+    assert.ok(counts.at(-1)! >= Math.floor(tried / 2), `${counts}`);
+  }
+  assert.equal((await plan(even, 1e6)).counts.length, 1, 'a prediction that holds is checked once');
+  const limited = await plan(table, 32_768);
+  assert.equal([limited.tried, limited.counts], [32_768, [16_384]]);
+  assert.ok(limited.predicted > 65_000);
+  assert.equal((await plan(table, 16)).counts, [], 'no more replicas than the limit');
+  const over = await plan((n) => (n <= 32 ? 1e6 * n : 9e6 * n), 1e6, 1e9);
+  assert.equal(
+    [over.predicted, over.counts],
+    [1000, [500]],
+    'what does not fit is told by the batch that is tried',
+  );
 });
 
 test('quantisation: fewer bits, larger errors; rows carry distributions and drift', async () => {
