@@ -9,6 +9,8 @@ export interface BlockLevel {
   error: number;
   /** Its own standard error. */
   uncertainty: number;
+  /** Of neighbouring block means, -1 to 1; that of independent ones scatters about 0 by 1 / √blocks. */
+  correlation: number;
 }
 
 /** A mean of correlated values and its standard error. */
@@ -20,17 +22,26 @@ export interface BlockAverage {
   uncertainty: number;
   /** How many values count as one independent one, at least 1: (error / naive error)². */
   inefficiency: number;
-  /** Whether the series is long enough for its correlation; if not, `error` is a lower bound. */
+  /** Whether correlation is seen to end within the series; if not, `error` is a lower bound. */
   converged: boolean;
   /** Every level, for the plot of error against block size. */
   levels: BlockLevel[];
 }
 
+/** Levels of fewer blocks than these say too little: of errors, and of correlation that has ended. */
+const fewest = 8;
+const enough = 32;
+
 /**
  * Mean of a correlated series and its standard error by blocking (Flyvbjerg and Petersen, J. Chem. Phys. 91, 461 (1989)):
- * neighbouring values are averaged pairwise until the apparent error stops growing. The block size B is the smallest with
- * B³ > 2 n (error_B / error_1)⁴ (Lee et al., Phys. Rev. E 83, 066706 (2011), section IV), which balances the remaining bias against
- * the noise of few blocks.
+ * neighbouring values are averaged pairwise until the blocks are independent. Those are the smallest ones that, like all
+ * larger ones, are correlated with their neighbours by less than two standard errors (a test of every level, as Jonsson
+ * has it, Phys. Rev. E 98, 043304 (2018)): a slow motion under fast noise shows in large blocks only. Correlation too
+ * weak to be seen is allowed for by an error from blocks four times as large, as long as there are eight.
+ *
+ * It has converged where 32 such independent blocks fit into the series, or no correlation is seen at all. Most series
+ * shorter than about a hundred correlation times have not; one whose slow part hides in its noise may pass with an error
+ * that is too small.
  * @throws EINVALID for fewer than two values or one that is not finite
  */
 export function blockAverage(series: ArrayLike<number>): BlockAverage {
@@ -42,26 +53,36 @@ export function blockAverage(series: ArrayLike<number>): BlockAverage {
   const mean = average(values);
   const levels: BlockLevel[] = [];
   for (let size = 1; values.length >= 2; size *= 2) {
-    const blocks = values.length;
-    const center = average(values);
-    const variance = values.reduce((s, x) => s + (x - center) ** 2, 0) / blocks;
-    const error = Math.sqrt(variance / (blocks - 1));
-    levels.push({ size, blocks, error, uncertainty: error / Math.sqrt(2 * (blocks - 1)) });
-    values = Float64Array.from({ length: blocks >> 1 }, (_, k) => (values[2 * k]! + values[2 * k + 1]!) / 2);
+    levels.push(levelOf(values, size));
+    values = Float64Array.from(
+      { length: values.length >> 1 },
+      (_, k) => (values[2 * k]! + values[2 * k + 1]!) / 2,
+    );
   }
+  const usable = levels.filter((level, k) => k === 0 || level.blocks >= fewest);
+  const independent = usable.findLastIndex((level) => !(level.correlation ** 2 * level.blocks < 4)) + 1;
+  const chosen = usable[independent === 0 ? 0 : Math.min(independent + 2, usable.length - 1)]!;
   const naive = levels[0]!.error;
-  const fits = (level: BlockLevel): boolean => level.size ** 3 > 2 * n * (level.error / naive) ** 4;
-  if (naive === 0) return { mean, error: 0, uncertainty: 0, inefficiency: 1, converged: true, levels };
-  const found = levels.find(fits);
-  const chosen = found ?? levels.reduce((a, b) => (b.error > a.error ? b : a));
   return {
     mean,
     error: chosen.error,
     uncertainty: chosen.uncertainty,
-    inefficiency: Math.max(1, (chosen.error / naive) ** 2),
-    converged: found !== undefined,
+    inefficiency: naive === 0 ? 1 : Math.max(1, (chosen.error / naive) ** 2),
+    converged: independent === 0 || (usable[independent]?.blocks ?? 0) >= enough,
     levels,
   };
+}
+
+function levelOf(values: Float64Array, size: number): BlockLevel {
+  const blocks = values.length;
+  const center = average(values);
+  const off = values.map((x) => x - center);
+  const squares = off.reduce((s, x) => s + x * x, 0);
+  const products = off.reduce((s, x, k) => (k === 0 ? 0 : s + x * off[k - 1]!), 0);
+  const error = Math.sqrt(squares / blocks / (blocks - 1));
+  // That of independent values is 1 / blocks below zero on average, for their mean is their own.
+  const correlation = squares === 0 ? 0 : products / squares + 1 / blocks;
+  return { size, blocks, error, uncertainty: error / Math.sqrt(2 * (blocks - 1)), correlation };
 }
 
 // About the first value, so that a large offset costs no digits.

@@ -115,8 +115,8 @@ function fastest(v: Float64Array): number {
 const settled = samples.slice(Math.floor(samples.length / 10));
 
 /**
- * Of several replicas by how their means scatter. Of a single one by how the means of its tenths do: blocking misses what is slow,
- * where fast noise lies over it, and the globule opens and closes within nanoseconds.
+ * Of several replicas by how their means scatter. Of a single one by how the means of its tenths do: the globule opens and closes
+ * within nanoseconds, of which a run has too few for `blockAverage` to find its own size of block.
  */
 function meanOf(key: Series): Estimate {
   if (replicas === 1) return estimate(tenths(key).slice(1).filter(Number.isFinite));
