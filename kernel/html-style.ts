@@ -28,9 +28,10 @@ blockquote{margin:1em 0;padding:0 1em;border-left:3px solid var(--line);color:va
 .outputs img{background:#fff}
 .stderr{color:var(--soft)}
 .error{background:var(--badpaper);padding:.7rem 1rem;border-radius:6px;border-left:3px solid var(--bad)}
-table{border-collapse:collapse;font-size:.875rem;margin:.4rem 0}
-th,td{padding:.28rem .7rem;border-bottom:1px solid var(--line)}
-thead th{border-bottom:2px solid var(--line);font-weight:600}
+table{border-collapse:collapse;font-size:.85rem;margin:.4rem 0}
+th,td{padding:.28rem .5rem;border-bottom:1px solid var(--line)}
+thead th{border-bottom:2px solid var(--line);font-weight:600;vertical-align:bottom}
+.outputs th{white-space:normal!important}
 tbody tr:hover{background:var(--code)}
 button{font:inherit;color:inherit;background:var(--code);border:1px solid var(--line);border-radius:4px;padding:.05rem .6rem;cursor:pointer}
 .code .c{color:var(--c);font-style:italic}.code .s{color:var(--s)}.code .n{color:var(--n)}.code .k{color:var(--k)}

@@ -204,6 +204,22 @@ else {
     );
   });
 
+  test('a table of ten columns with long headings is seen whole', async () => {
+    const headings = Array.from({ length: 9 }, (_, k) => `quantity no. ${k} (unit)`);
+    const wide = table({
+      kind: ['message reverse', 'other'],
+      ...Object.fromEntries(headings.map((h) => [h, [1234.56, 7.8]])),
+    });
+    await open(await exported('wide', [wide]), { viewport: { width: 1200, height: 800 } }, async (page) => {
+      const box = "((e) => [e.scrollWidth, e.clientWidth])(document.querySelector('.outputs'))";
+      const [needed, given] = (await page.evaluate(box)) as [number, number];
+      assert.ok(needed <= given, `${needed} px in ${given}`);
+      const cells = "[...document.querySelectorAll('tbody td')].map((e) => e.offsetHeight)";
+      const heights = (await page.evaluate(cells)) as number[];
+      assert.ok(Math.max(...heights) < 40, `only headings have several lines: ${heights}`);
+    });
+  });
+
   test('a table sorts and copies rows that it does not show', async () => {
     const count = 12_345;
     const x = Array.from({ length: count }, (_, i) => (i * 7919) % count);
