@@ -142,7 +142,7 @@ function readEntry(source: ByteSource, name: string, value: unknown, room: numbe
 }
 
 /**
- * Writes a safetensors file whole: to `path + '.part'`, then renamed.
+ * Writes a safetensors file whole: beside `path`, then renamed.
  * Wider types come first, so that every tensor is aligned to its item size.
  * @param tensors by name; 'float16' and 'bfloat16' are rounded to nearest from their Float32Array
  * @throws EINVALID when a tensor's data, dtype and shape disagree

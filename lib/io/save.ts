@@ -9,7 +9,7 @@ import { formatAtoms, formatBonds, formatCell } from './pdb-write.js';
 import { type Safetensors, writeSafetensors } from './safetensors.js';
 import { isTensor } from './sparse.js';
 import type { Tensor } from './tensor.js';
-import { writeWhole } from './write-whole.js';
+import { partOf, writeWhole } from './write-whole.js';
 import { openTrajectory, type TrajectoryWriterOptions } from './writer.js';
 
 /** What `save` takes. */
@@ -80,17 +80,17 @@ function saveTrajectory(
   trajectory: Trajectory,
   options: SaveOptions,
 ): void {
-  const part = `${path}.part`;
+  const part = partOf(path);
   const writer = openTrajectory(part, trajectory.topology, { ...options, format });
   try {
     for (const frame of trajectory.frames) writer.write(frame);
     writer.close();
+    renameSync(part, path);
   } catch (error) {
     writer.close();
     rmSync(part, { force: true });
     throw error;
   }
-  renameSync(part, path);
 }
 
 function saveTensors(path: string, format: 'npz' | 'safetensors', thing: Savable): void {

@@ -1,4 +1,5 @@
 /** Files that appear whole or not at all, and files that grow. */
+import { randomBytes } from 'node:crypto';
 import {
   accessSync,
   appendFileSync,
@@ -14,12 +15,16 @@ import {
 import { dirname } from 'node:path';
 import { MdlabError, systemReason } from '../errors.js';
 
+/** Where a file is written before it is renamed: a name of its own, for two processes may write the same file. */
+export const partOf = (path: string): string => `${path}.${randomBytes(4).toString('hex')}.part`;
+
 /**
- * Writes parts to `path.part` and renames it over `path`: a killed process leaves the old file or the new one.
+ * Writes parts beside `path` and renames the result over it: a killed process leaves the old file or the new one, and of
+ * several that write at once the last one's stays, whole.
  * @throws EIO saying why the file cannot be written; the old one is as it was
  */
 export function writeWhole(path: string, parts: readonly (Uint8Array | string)[]): void {
-  const part = `${path}.part`;
+  const part = partOf(path);
   try {
     const fd = openSync(part, 'w');
     try {
