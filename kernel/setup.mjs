@@ -19,6 +19,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const windows = process.platform === 'win32';
+const npm = windows ? 'npm.cmd' : 'npm';
 const say = (step, text) => console.log(`setup: ${step.padEnd(10)} ${text}`);
 
 class Stop extends Error {}
@@ -44,13 +45,33 @@ function installPackages() {
   const lock = hash(readFileSync(join(root, 'package-lock.json')));
   const stamp = join(root, 'node_modules', '.mdlab-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return say('packages', 'up to date');
-  say('packages', 'installing with npm ci');
+  const silent = silentRegistry();
+  if (silent) say('packages', `no answer from the registry, so only what npm has kept: ${silent}`);
+  else say('packages', 'installing with npm ci');
   run(
-    windows ? 'npm.cmd' : 'npm',
-    ['ci', '--no-fund', '--no-audit', '--loglevel=error'],
+    npm,
+    ['ci', '--no-fund', '--no-audit', '--loglevel=error', ...(silent ? ['--offline'] : [])],
     '; a machine that reaches no registry takes a bundle: `npm run bundle` on one that does',
   );
   writeFileSync(stamp, lock);
+}
+
+/** Why the registry does not answer, if so: npm would try for minutes, or a quarter of an hour, without a word. */
+function silentRegistry() {
+  const quick = ['--fetch-retries=1', '--fetch-timeout=10000'];
+  const { stdout } = spawnSync(npm, ['ping', '--json', ...quick], {
+    cwd: root,
+    encoding: 'utf8',
+    shell: windows,
+  });
+  let error;
+  try {
+    error = JSON.parse(stdout).error;
+  } catch {
+    // npm itself will say what is wrong with it.
+  }
+  // One that refuses a ping is there.
+  return error && !/^E[45]\d\d$/.test(error.code) ? error.summary.split('\n')[0] : undefined;
 }
 
 /** A C++20 compiler and CMake; installed with apt where that is possible without asking. */
