@@ -131,11 +131,6 @@ __device__ inline void startTable(float* to, const float* from, int floats) {
 }
 __device__ inline void awaitTable() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
-__device__ inline void copyTable(float* to, const float* from, int floats) {
-  startTable(to, from, floats);
-  awaitTable();
-}
-
 // The place of a distance on the grid; a distance that is not a number has one, so that its force
 // is not a number either.
 __device__ inline unsigned splinePlace(const SplineGrid& g, double r) {

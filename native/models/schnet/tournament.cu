@@ -1,3 +1,4 @@
+#include "cuda/overlap.h"
 #include "models/schnet/tournament-team.h"
 
 // The table pipeline for batches of small open systems: every pair is evaluated once, for both of
@@ -17,7 +18,8 @@
 // reverse without the features' gradient 19, 0.21 ms, busy 74 %, 48 instructions. Both at once, so
 // that less of one for more of the other gains nothing: weights worked out by every lane leave the
 // load unit busy 56 % and forward at 0.168 ms, sums over the lanes by tensor cores reverse at 0.28.
-// Begin takes 0.021 ms and finish 0.042.
+// Begin takes 0.017 ms and 68 % of all instructions that can be issued; finish 0.025, 55 % of them
+// and 56 % of the load unit, a third of the time waiting for tiles.
 namespace mdlab {
 namespace {
 constexpr int M = Tournament::members;
@@ -62,6 +64,7 @@ __global__ void __launch_bounds__(Tournament::tile) tournamentBegin(TournamentBe
   const int first = a.batch.offsets[system], atoms = a.batch.offsets[system + 1] - first;
   const int r = threadIdx.x % M, c = threadIdx.x / M, i = team + teams * r;
   const double* x = a.batch.positions + 3ll * first;
+  awaitKernelBefore();
   double xi = 0, yi = 0, zi = 0;
   if (i < atoms) {
     xi = x[3 * i];
@@ -70,8 +73,9 @@ __global__ void __launch_bounds__(Tournament::tile) tournamentBegin(TournamentBe
   }
   const Ruler ruler(a.grid);
   unsigned* to = a.places.place + a.places.tileOf(system, team, 0) + threadIdx.x;
-  for (int round = 0; round < rounds; ++round, to += Tournament::tile) {
-    const int j = (team + round) % teams + teams * c;
+  for (int round = 0, met = team; round < rounds; ++round, to += Tournament::tile) {
+    const int j = met + teams * c;
+    met = met + 1 < teams ? met + 1 : 0;
     const bool pair = i < atoms && j < atoms && (round > 0 || r < c);
     *to = pair ? ruler.place(x[3 * j] - xi, x[3 * j + 1] - yi, x[3 * j + 2] - zi) : splineNowhere;
   }
@@ -87,10 +91,11 @@ __global__ void __launch_bounds__(32 * W, 1) tournamentForward(TournamentMessage
   const int warp = evenWarp();
   const Shared<N, Own> shared(a, warp, sharedMemory);
   Own& own = *shared.own;
-  copyTable(shared.table, a.table + static_cast<long long>(slice) * a.rows * 32 * N,
-            (a.rows - Tournament::tableTail) * 32 * N);
+  startTable(shared.table, a.table + static_cast<long long>(slice) * a.rows * 32 * N,
+             (a.rows - Tournament::tableTail) * 32 * N);
   for (int k = threadIdx.x; k < a.together * teams * rounds; k += blockDim.x)
     shared.handover.prepare(k);
+  awaitKernelBefore();
   const Player p = playerOf<N>(a, warp, shared.sums, channel);
   const float* lane = shared.table + laneOf() * N;
   const float* y = a.from;
@@ -98,6 +103,7 @@ __global__ void __launch_bounds__(32 * W, 1) tournamentForward(TournamentMessage
   const int mine = warp * rounds, nextTeam = warp + (p.team + 1 < teams ? 1 : 1 - teams);
   const bool prepares = laneOf() < R * C;
   const int nextSum = teams * p.stride;
+  awaitTable();
   __syncthreads();
 #pragma unroll 1
   for (int first = 0; first < M; first += R) {
@@ -173,11 +179,12 @@ __global__ void __launch_bounds__(32 * W, 1) tournamentReverse(TournamentReverse
   const int warp = evenWarp();
   const Shared<N, Own> shared(a, warp, sharedMemory);
   Own& own = *shared.own;
-  copyTable(shared.table, a.table + static_cast<long long>(slice) * a.rows * 32 * N,
-            (a.rows - Tournament::tableTail) * 32 * N);
+  startTable(shared.table, a.table + static_cast<long long>(slice) * a.rows * 32 * N,
+             (a.rows - Tournament::tableTail) * 32 * N);
   if (WithY)
     for (int k = threadIdx.x; k < a.together * teams * rounds; k += blockDim.x)
       shared.handover.prepare(k);
+  awaitKernelBefore();
   const Player p = playerOf<N>(a, warp, shared.sums, channel);
   const float* lane = shared.table + laneOf() * N;
   const unsigned base = p.first * a.features + channel, step = teams * a.features;
@@ -188,6 +195,7 @@ __global__ void __launch_bounds__(32 * W, 1) tournamentReverse(TournamentReverse
   const int slopeRow = summedBy<R>(laneOf());
   const bool writes = (__match_any_sync(wholeWarp, slopeRow) & ((1u << laneOf()) - 1)) == 0,
              adds = writes && a.add;
+  awaitTable();
   __syncthreads();
 #pragma unroll 1
   for (int first = 0; first < M; first += R) {
@@ -273,72 +281,82 @@ __global__ void __launch_bounds__(32 * W, 1) tournamentReverse(TournamentReverse
   if constexpr (WithY) writeSums<N>(a, p, channel);
 }
 
-// A block per team, for each of its members a thread per two teams met: the slopes of its pairs
-// along their directions. Differences of positions are of double precision (a sum of two floats),
-// a pair's share is a float, and six pairs' shares are added in double.
-__global__ void __launch_bounds__(Tournament::finishThreads, 5)
+// A block per team, for each of its members a thread per team: the slopes of its pairs along their
+// directions. Slopes come to shared memory a tile at a time, since half of the tiles are another
+// team's and lie across. Differences of positions are of double precision (a sum of two floats), a
+// pair's share is a float, and six pairs' shares are added in double.
+template <bool Virial>
+__global__ void __launch_bounds__(Tournament::finishThreads, Virial ? 2 : 3)
     tournamentFinish(TournamentFinish a) {
-  constexpr int parts = Tournament::finishThreads / M, U = 6;
-  __shared__ double shares[9][Tournament::finishThreads];
-  __shared__ float4 x[M * Tournament::mostWarps];
-  __shared__ float4 rest[M * Tournament::mostWarps];
+  constexpr int U = 6, sums = Virial ? 9 : 3, most = Tournament::mostWarps;
+  __shared__ union {
+    float slopes[most][Tournament::tile];
+    double shares[sums][Tournament::finishThreads];
+  } of;
+  __shared__ float4 x[M * most];
+  __shared__ float4 rest[M * most];
   const int teams = a.places.tournament.teams, rounds = a.places.tournament.rounds();
   const int team = blockIdx.x % teams, system = blockIdx.x / teams;
   const int first = a.batch.offsets[system], atoms = a.batch.offsets[system + 1] - first;
-  const int member = threadIdx.x % M, part = threadIdx.x / M, i = team + teams * member;
-  const int sums = a.rowVirial ? 9 : 3;
-  for (int k = threadIdx.x; k < atoms; k += Tournament::finishThreads) {
+  const int member = threadIdx.x % M, other = threadIdx.x / M, i = team + teams * member;
+  for (int k = threadIdx.x; k < atoms; k += blockDim.x) {
     const double* from = a.batch.positions + 3ll * (first + k);
     const float4 near = make_float4(from[0], from[1], from[2], 0);
     x[k] = near;
     rest[k] = make_float4(from[0] - near.x, from[1] - near.y, from[2] - near.z, 0);
   }
+  const int round = (other - team + teams) % teams;
+  // The team that met the other has the pairs: as rows of its own, or as columns.
+  const bool met = round < rounds;
+  const long long tile =
+      met ? a.places.tileOf(system, team, round) : a.places.tileOf(system, other, teams - round);
+  const unsigned* place = a.places.place + tile + member;
+  const float* slopes = a.slope + tile + member;
+  awaitKernelBefore();  // positions are older than that
+#pragma unroll 1
+  for (int c0 = 0; c0 < M; c0 += U) {
+    unsigned places[U];
+    float slope[U];
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      places[u] = place[(c0 + u) * M];
+      slope[u] = slopes[(c0 + u) * M];
+    }
+    for (int s = 1; s < a.slices; ++s)
+#pragma unroll
+      for (int u = 0; u < U; ++u) slope[u] += slopes[s * a.slopeCount + (c0 + u) * M];
+#pragma unroll
+    for (int u = 0; u < U; ++u)
+      of.slopes[other][(c0 + u) * M + member] = places[u] == splineNowhere ? 0 : slope[u];
+  }
   __syncthreads();
-  double f[3] = {}, w[6] = {};
+  double total[sums] = {};
   if (i < atoms) {
     const float4 xi = x[i], resti = rest[i];
-    const float lower = a.grid.lower, bend = a.grid.stretch / (a.grid.upper - a.grid.lower);
-    const float scale = a.grid.intervals * (1 + a.grid.stretch) / (a.grid.upper - a.grid.lower);
-    for (int other = part; other < teams; other += parts) {
-      const int round = (other - team + teams) % teams;
-      // The team that met the other has the pairs: as rows of its own, or as columns.
-      const bool met = round < rounds;
-      const long long tile = met ? a.places.tileOf(system, team, round)
-                                 : a.places.tileOf(system, other, teams - round);
-      const unsigned* place = a.places.place + tile;
+    const float lower = a.grid.lower, range = a.grid.upper - a.grid.lower;
+    const float bend = static_cast<float>(a.grid.stretch) / range;
+    const float scale = static_cast<float>(a.grid.intervals * (1 + a.grid.stretch)) / range;
+    const float* slope = of.slopes[other];
 #pragma unroll 1
-      for (int c0 = 0; c0 < M; c0 += U) {
-        unsigned places[U], at[U];
-        float slope[U];
+    for (int c0 = 0; c0 < M; c0 += U) {
+      float sum[sums] = {};
 #pragma unroll
-        for (int u = 0; u < U; ++u) {
-          const int c = c0 + u;
-          at[u] = met && (round || member < c) ? c * M + member : member * M + c;
-          places[u] = place[at[u]];
-          slope[u] = 0;
-        }
-        for (int s = 0; s < a.slices; ++s) {
-          const float* slopes = a.slope + s * a.slopeCount + tile;
-#pragma unroll
-          for (int u = 0; u < U; ++u) slope[u] += slopes[at[u]];
-        }
-        float sum[9] = {};
-#pragma unroll
-        for (int u = 0; u < U; ++u) {
-          if (places[u] == splineNowhere) continue;
-          const int j = other + teams * (c0 + u);
-          const float4 xj = x[j], restj = rest[j];
-          const float dx = xj.x - xi.x + (restj.x - resti.x);
-          const float dy = xj.y - xi.y + (restj.y - resti.y);
-          const float dz = xj.z - xi.z + (restj.z - resti.z);
-          const float rr = fmaf(dx, dx, fmaf(dy, dy, dz * dz)), inverse = rsqrtf(rr);
-          const float d = fmaf(bend, rr * inverse - lower, 1.0f);
-          const float force = __fdividef(slope[u] * inverse * scale, d * d);
-          const float fx = force * dx, fy = force * dy, fz = force * dz;
-          sum[0] += fx;
-          sum[1] += fy;
-          sum[2] += fz;
-          if (!a.rowVirial) continue;
+      for (int u = 0; u < U; ++u) {
+        const int c = c0 + u, j = other + teams * c;
+        const float s = slope[met && (round || member < c) ? c * M + member : member * M + c];
+        if (s == 0) continue;  // also an atom and itself
+        const float4 xj = x[j], restj = rest[j];
+        const float dx = xj.x - xi.x + (restj.x - resti.x);
+        const float dy = xj.y - xi.y + (restj.y - resti.y);
+        const float dz = xj.z - xi.z + (restj.z - resti.z);
+        const float rr = fmaf(dx, dx, fmaf(dy, dy, dz * dz)), inverse = rsqrtf(rr);
+        const float d = fmaf(bend, rr * inverse - lower, 1.0f);
+        const float force = __fdividef(s * inverse * scale, d * d);
+        const float fx = force * dx, fy = force * dy, fz = force * dz;
+        sum[0] += fx;
+        sum[1] += fy;
+        sum[2] += fz;
+        if constexpr (Virial) {
           sum[3] = fmaf(fx, dx, sum[3]);
           sum[4] = fmaf(fy, dy, sum[4]);
           sum[5] = fmaf(fz, dz, sum[5]);
@@ -346,23 +364,20 @@ __global__ void __launch_bounds__(Tournament::finishThreads, 5)
           sum[7] = fmaf(fx, dz, sum[7]);
           sum[8] = fmaf(fy, dz, sum[8]);
         }
-#pragma unroll
-        for (int k = 0; k < 3; ++k) f[k] += sum[k];
-        if (a.rowVirial)
-#pragma unroll
-          for (int k = 0; k < 6; ++k) w[k] += sum[3 + k];
       }
+#pragma unroll
+      for (int k = 0; k < sums; ++k) total[k] += sum[k];
     }
   }
-  for (int d = 0; d < 3; ++d) shares[d][threadIdx.x] = f[d];
-  if (a.rowVirial)
-    for (int d = 0; d < 6; ++d) shares[3 + d][threadIdx.x] = w[d];
   __syncthreads();
-  for (int k = threadIdx.x; k < M * sums; k += Tournament::finishThreads) {
+#pragma unroll
+  for (int k = 0; k < sums; ++k) of.shares[k][threadIdx.x] = total[k];
+  __syncthreads();
+  for (int k = threadIdx.x; k < M * sums; k += blockDim.x) {
     const int d = k / M, to = team + teams * (k % M);
     if (to >= atoms) continue;
     double sum = 0;
-    for (int p = 0; p < parts; ++p) sum += shares[d][p * M + k % M];
+    for (int met = 0; met < teams; ++met) sum += of.shares[d][met * M + k % M];
     sum *= 3.0 * a.energyUnit;
     if (d < 3) {
       if (a.forces) a.forces[3ll * (first + to) + d] += sum;

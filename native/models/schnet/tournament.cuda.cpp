@@ -25,8 +25,15 @@ struct Shape {
     return "mdlab::tournamentReverse<" + std::to_string(perLane) + ", " + std::to_string(warps) +
            ", " + std::to_string(columns) + (withY ? ", true>" : ", false>");
   }
+  static std::string finish(bool virial) {
+    return std::string("mdlab::tournamentFinish<") + (virial ? "true>" : "false>");
+  }
   std::vector<std::string> names() const {
-    return {"mdlab::tournamentBegin", "mdlab::tournamentFinish", forward(), reverse(true),
+    return {"mdlab::tournamentBegin",
+            finish(false),
+            finish(true),
+            forward(),
+            reverse(true),
             reverse(false)};
   }
 };
@@ -97,7 +104,8 @@ class TournamentTable final : public InteractionOnDevice {
     if (plan.shape != shape_) {
       module_ = cuda::KernelModule(tables_.device(), file, plan.shape.names());
       begin_ = module_.kernel<TournamentBegin>("mdlab::tournamentBegin");
-      finish_ = module_.kernel<TournamentFinish>("mdlab::tournamentFinish");
+      for (const bool virial : {false, true})
+        finish_[virial] = module_.kernel<TournamentFinish>(Shape::finish(virial));
       forward_ = module_.kernel<TournamentMessage>(plan.shape.forward());
       for (const bool withY : {false, true})
         reverse_[withY] = module_.kernel<TournamentReverse>(plan.shape.reverse(withY));
@@ -125,16 +133,16 @@ class TournamentTable final : public InteractionOnDevice {
     const int blocks = (batch.systems + together_ - 1) / together_ * slices_;
     geometry_ = {{static_cast<unsigned>(blocks)},
                  {static_cast<unsigned>(32 * plan.teams * together_)},
-                 plan.sharedBytes(tables_, together_)};
+                 plan.sharedBytes(tables_, together_),
+                 1,
+                 true};  // tables are copied while the kernel before drains
   }
 
   void begin(cuda::Stream& stream, const DeviceBatch& batch, const DeviceListView*) override {
     batch_ = batch;
     first_ = true;
-    cuda::launch(
-        stream, begin_,
-        {{static_cast<unsigned>(batch.systems * places_.tournament.teams)}, {Tournament::tile}},
-        {batch, tables_.grid(), places_});
+    cuda::launch(stream, begin_, {perTeam(), {Tournament::tile}, 0, 1, true},
+                 {batch, tables_.grid(), places_});
   }
 
   void forward(cuda::Stream& stream, int block, const float* y, float* m) override {
@@ -154,11 +162,11 @@ class TournamentTable final : public InteractionOnDevice {
 
   void finish(cuda::Stream& stream, const DeviceEvaluation& out) override {
     double* rowVirial = out.virial ? rowVirial_.data() : nullptr;
-    cuda::launch(stream, finish_,
-                 {{static_cast<unsigned>(batch_.systems * places_.tournament.teams)},
-                  {Tournament::finishThreads}},
-                 {batch_, tables_.grid(), places_, slope_.data(), pairs_, slices_,
-                  tables_.energyUnit(), out.forces, rowVirial});
+    cuda::launch(
+        stream, finish_[rowVirial != nullptr],
+        {perTeam(), {unsigned(places_.tournament.teams * Tournament::members)}, 0, 1, true},
+        {batch_, tables_.grid(), places_, slope_.data(), pairs_, slices_, tables_.energyUnit(),
+         out.forces, rowVirial});
     if (rowVirial)
       cuda::launch(stream, virial_, {{static_cast<unsigned>(batch_.systems)}, {256}},
                    {batch_, rowVirial, out.virial});
@@ -171,6 +179,10 @@ class TournamentTable final : public InteractionOnDevice {
   }
 
  private:
+  cuda::Dim3 perTeam() const {
+    return {static_cast<unsigned>(batch_.systems * places_.tournament.teams)};
+  }
+
   FilterTables& tables_;
   Shape shape_;
   int perLane_ = 0, slices_ = 0, together_ = 1, sumsShared_ = 1;
@@ -180,7 +192,7 @@ class TournamentTable final : public InteractionOnDevice {
   cuda::Kernel<TournamentBegin> begin_;
   cuda::Kernel<TournamentMessage> forward_;
   cuda::Kernel<TournamentReverse> reverse_[2];  // without and with gradY
-  cuda::Kernel<TournamentFinish> finish_;
+  cuda::Kernel<TournamentFinish> finish_[2];    // without and with the virial
   cuda::Kernel<TableVirial> virial_;
   DeviceBatch batch_{};
   std::int64_t pairs_ = 0;

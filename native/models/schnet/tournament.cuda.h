@@ -16,7 +16,7 @@ struct Tournament {
   static constexpr int fewWarps = 15, mostWarps = 19;
   static constexpr int tableTail = 4;      // last rows of a table, zeros that no pair here reads
   static constexpr int handoverBytes = 8;  // per team and round
-  static constexpr int finishThreads = 9 * members;
+  static constexpr int finishThreads = mostWarps * members;  // at most: 18 a team
   // Members whose features and sums a warp holds at a time. More would leave no registers for the
   // four coefficients of a pair to be loaded at once, and each would wait for the one before.
   static constexpr MDLAB_BOTH int forwardRows(int warps) { return warps > fewWarps ? 9 : 18; }
