@@ -6,6 +6,7 @@ namespace mdlab {
 
 constexpr int motionThreads = 128;          // one atom each
 constexpr int motionThreadsOfSystem = 512;  // where the drift is removed: a block for each system
+constexpr int exchangeThreads = 1024;       // a block for each ladder
 
 // What kernels say of a run. The first that finds it broken, or the list too small, stops those
 // after it: they change nothing.

@@ -13,7 +13,6 @@ namespace {
 
 // Steps of the longer graph: enough that the host's part of a launch is spread thin.
 constexpr int manySteps = 16;
-constexpr unsigned exchangeThreads = 256;
 
 std::string nameOf(bool langevin, bool removeDrift, bool finish, bool start) {
   const auto word = [](bool b) { return std::string(b ? "true" : "false"); };
