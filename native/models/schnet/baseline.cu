@@ -5,7 +5,13 @@
 
 // One operation of a deep-learning framework per kernel: each reads whole edge arrays from device
 // memory and writes one. Floor of each: its bytes; at 64 x 269 beads one (edges,128) float array is
-// 1.3 GB, 0.3 ms to read or write.
+// 1.3 GB, 0.3 ms to read or write. Of that memory's peak one H200 reaches (counters of ncu, 2.46 M
+// edges): operations on whole arrays 81 to 87 %; gathers 63 and differences 67, which only write;
+// segment sums 75 to 83; sums over channels 53, a warp's shuffles between its loads; geometry 36
+// and the slope of an edge 62, small and soon over. The envelope, 16, and the basis in one pass, 26
+// and in reverse 19, are bound by the instructions of sines and exponentials: two thirds to three
+// quarters of all that can be issued. Scatters, 9 and of forces 8, wait for atomics on 17,216 rows
+// in the second-level cache, as a framework's do.
 namespace mdlab {
 
 struct HalfBits {

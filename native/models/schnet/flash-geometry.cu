@@ -4,7 +4,11 @@
 
 // The start and the end of a flash evaluation: which edges are inside the cutoff, and the forces
 // from their slopes. A warp per row, all sums in fixed order. Floor: the list and, per edge, 8
-// bytes written and 12 read.
+// bytes written and 12 read: 8 µs each for 2.46 M edges. One H200 takes 36 and 95 µs for them, a
+// hundredth of a flash evaluation (counters of ncu). Geometry works out each distance twice, in
+// double, to count before it places: 62 % of all instructions that can be issued. For half of the
+// edges the forces find the slope in the other row by bisection, some seven loads that depend on
+// each other: two thirds of the time warps wait for them.
 namespace mdlab {
 
 // Place among the warp's lanes that are `active`, and how many are.
