@@ -70,7 +70,9 @@ function describePotential(p: Potential): string {
   const { backend, cutoff, deviceName, name, pipeline, precision, units } = p.info;
   const where = `${pipeline ? `${pipeline} on ` : ''}${deviceName ? `${backend} (${deviceName})` : backend}`;
   const reach = cutoff > 0 ? `, cutoff ${formatNumber(cutoff)} Å` : '';
-  const first = `${p.constructor.name} ${name}: ${where}, ${[precision, ...wayOf(p)].join(', ')}${reach}`;
+  // Terms of a sum may each compute in their own way: their lines tell.
+  const how = p.terms.length > 0 ? `sum of ${p.terms.length}` : [where, precision, ...wayOf(p)].join(', ');
+  const first = `${p.constructor.name} ${name}: ${how}${reach}`;
   const { provenance } = p as { provenance?: string };
   const own = units && (units.energy !== 'eV' || units.length !== 'Å');
   const lines = [
@@ -83,9 +85,8 @@ function describePotential(p: Potential): string {
   return [first, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-/** What else tells how exact it is; of a sum, its terms tell. */
+/** What else tells how exact it is. */
 function wayOf(p: Potential): string[] {
-  if (p.terms.length > 0) return [];
   const { entries, envelopeGradient, operands, techniques, tolerance } = p.info;
   const { reached } = p as { reached?: number };
   const missed = reached === undefined ? '' : ` (reached ${formatNumber(reached, 2)})`;
@@ -110,7 +111,9 @@ function describeSimulation(run: Simulation): string {
     `Simulation: step ${formatNumber(run.step)} of ${formatNumber(run.steps)} (${formatNumber(run.time / 1000)} ps)`,
     `${formatNumber(length)} system${length === 1 ? '' : 's'}, ${formatNumber(run.system.masses.length)} particles`,
     facts.filter(Boolean).join(', '),
-    describePotential(run.potential).split('\n')[0]!,
+    ...describePotential(run.potential)
+      .split('\n')
+      .slice(0, 1 + run.potential.terms.length),
   ].join('\n  ');
 }
 

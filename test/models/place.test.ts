@@ -104,9 +104,24 @@ test('in words: what is not the usual, and what was reached instead of the toler
     words(cpu({ pipeline: 'baseline', techniques: { weights16: true }, envelopeGradient: false })),
     /: baseline on cpu, float32, operands float16-channel, techniques weights16, without the gradient of the envelope, cutoff/,
   );
-  const both = words(sum(cpu({ entries: 'int16' }), harmonicWell({ k: 1 }))).split('\n');
-  assert.not.match(both[0]!, /tolerance/);
-  assert.match(both[1]!, /entries int16, tolerance/);
+});
+
+test('in words of a sum and of its run: each term by itself', () => {
+  const both = sum(cpu({ entries: 'int16' }), harmonicWell({ k: 1 }));
+  const lines = [
+    'Potential m + harmonic well: sum of 2, cutoff 6 Å',
+    '  Schnet m: table on cpu, float32, entries int16, tolerance 0.0001, cutoff 6 Å',
+    '  Potential harmonic well: reference, float64',
+  ];
+  assert.equal(words(both).split('\n').slice(0, 3), lines);
+  const run = simulate(globule(12, 4, 1).with({ masses: new Float64Array(12).fill(100) }), both, {
+    integrator: langevin({ temperature: 300, timestep: 1 }),
+    steps: 1,
+  });
+  assert.equal(
+    words(run).split('\n').slice(-3),
+    lines.map((line) => `  ${line}`),
+  );
 });
 
 test.run();
