@@ -89,7 +89,7 @@ function describePotential(p: Potential): string {
 function wayOf(p: Potential): string[] {
   const { entries, envelopeGradient, operands, techniques, tolerance } = p.info;
   const { reached } = p as { reached?: number };
-  const missed = reached === undefined ? '' : ` (reached ${formatNumber(reached, 2)})`;
+  const missed = reached === undefined ? '' : ` out of reach (error ${formatNumber(reached, 2)})`;
   return [
     ...(entries && entries !== 'float32' ? [`entries ${entries}`] : []),
     ...(tolerance === undefined ? [] : [`tolerance ${formatNumber(tolerance)}${missed}`]),

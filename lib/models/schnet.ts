@@ -59,7 +59,7 @@ export class Schnet extends Potential {
   readonly options: SchnetOptions;
   /** Number of trained numbers. */
   readonly parameters: number;
-  /** Of a table that could not be made as exact as it was asked for: what it reached. */
+  /** Of a table whose tolerance is out of reach: its `worstError`. Undefined where the tolerance is met. */
   readonly reached: number | undefined;
   private known: string | undefined;
 

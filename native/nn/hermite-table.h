@@ -79,7 +79,8 @@ class HermiteTable {
   HermiteTable() = default;
   // Tabulates `functions` functions of `channels` channels; `tolerance` bounds the RMS error of
   // value and slope relative to their RMS, per function. Where rounding or 4096 intervals per
-  // segment stop it earlier, errors() says what was reached.
+  // segment leave it out of reach, the grid is no finer than it helps and errors() says what was
+  // reached.
   HermiteTable(int functions, int channels, double lower, double upper, double tolerance,
                const TableSource& source);
   // The cubics of a table in 16 bits, as they are after rounding.

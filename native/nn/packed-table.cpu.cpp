@@ -146,7 +146,7 @@ PackedTable::PackedTable(PackedDigits digits, int functions, int channels, doubl
       };
       sums[f] = measureTable(grid, probes, read, source, function, channels_);
     });
-    return errorsOf(sums).worst;
+    return largest(sums);
   });
   errors_ = errorsOf(sums);
 }

@@ -16,8 +16,7 @@ namespace mdlab {
 class PackedTable {
  public:
   PackedTable() = default;
-  // As SplineTable: `tolerance` bounds the error of value and slope, rounding included. Where
-  // rounding or `mostIntervals` ends it earlier, errors() says what was reached.
+  // As SplineTable: `tolerance` bounds the error of value and slope, rounding included.
   PackedTable(PackedDigits digits, int functions, int channels, double lower, double upper,
               double tolerance, int mostIntervals, const TableSource& source);
 

@@ -79,7 +79,7 @@ SplineTable::SplineTable(int functions, int channels, double lower, double upper
       coefficients_[f] = interpolate(grid, source, function, channels);
       sums[f] = measure(grid, coefficients_[f], source, function, channels);
     });
-    return errorsOf(sums).worst;
+    return largest(sums);
   });
   errors_ = errorsOf(sums);
 }

@@ -19,8 +19,8 @@ class SplineTable {
   SplineTable() = default;
   // `tolerance` bounds the RMS error of value and slope relative to their RMS, per function, both
   // for distances uniform in [lower, upper) and for distances as dense as r² (those of a bulk).
-  // Where `mostIntervals` (at most splineMostIntervals) stops it earlier, errors() says what was
-  // reached.
+  // Where rounding or `mostIntervals` (at most splineMostIntervals) leave it out of reach, the grid
+  // is no finer than it helps (searchGrid) and errors() says what was reached.
   SplineTable(int functions, int channels, double lower, double upper, double tolerance,
               int mostIntervals, const TableSource& source);
 

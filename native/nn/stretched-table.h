@@ -1,6 +1,7 @@
 #pragma once
 // What the tables over a SplineGrid share: samples of their source, their errors, and the search
 // for the coarsest grid that meets a tolerance.
+#include <cmath>
 #include <functional>
 #include <span>
 #include <vector>
@@ -9,6 +10,13 @@
 #include "nn/spline-grid.h"
 
 namespace mdlab {
+
+// The largest RMS errors of a function among several, relative to the RMS of its value and slope.
+struct GridErrors {
+  double value = 0, slope = 0;
+  double worst() const { return value > slope ? value : slope; }
+  double together() const { return std::sqrt(value * value + slope * slope); }
+};
 
 // Value and slope of one function at points, (n,C) each.
 struct TableSamples {
@@ -28,7 +36,7 @@ struct TableProbe {
 struct TableSums {
   double value[2] = {}, slope[2] = {}, ownValue[2] = {}, ownSlope[2] = {};
   double maxValue = 0, maxSlope = 0, mostValue = 0, mostSlope = 0;
-  double worst() const;  // the larger of the relative errors
+  GridErrors errors() const;  // of the two weights the larger
   void add(const TableSums& other);
 };
 
@@ -39,11 +47,17 @@ TableSums measureTable(const SplineGrid& grid, std::span<const TableProbe> probe
                        const TableReader& read, const TableSource& source, int function,
                        int channels);
 
-// Tries grids by build(grid), which makes the tables of all functions and returns their largest
-// relative error, until one meets the tolerance; the last one built is the one returned. Ends
-// without, where `mostIntervals` or rounding stops it.
+GridErrors largest(std::span<const TableSums> functions);
+
+// Tries grids by build(grid), which makes the tables of all functions and returns their errors; the
+// last one built is the one returned. It is as coarse as the tolerance allows, as far as the third
+// power of the spacing foretells. Where rounding or splineMostIntervals leave the tolerance out of
+// reach, it is the coarsest whose two errors together are within 5 % of the least found: then the
+// larger is within 10 % of its least, and finer grids take more memory for nothing. Together, since
+// 16 bits end the value's error long before the slope's, which forces follow. Only a grid of more
+// than `mostIntervals` gets these: so backends agree wherever there is room.
 SplineGrid searchGrid(double lower, double upper, double tolerance, int mostIntervals,
-                      const std::function<double(const SplineGrid&)>& build);
+                      const std::function<GridErrors(const SplineGrid&)>& build);
 
 // Errors of all functions together.
 TableErrors errorsOf(std::span<const TableSums> functions);

@@ -97,7 +97,7 @@ test('in words: what is not the usual, and what was reached instead of the toler
   assert.is(words(cpu({})).split('\n')[0], 'Schnet m: table on cpu, float32, tolerance 3e-6, cutoff 6 Å');
   assert.match(
     words(cpu({ entries: 'float16', tolerance: 1e-8 })),
-    /: table on cpu, float32, entries float16, tolerance 1e-8 \(reached 0\.000\d+\), cutoff/,
+    /: table on cpu, float32, entries float16, tolerance 1e-8 out of reach \(error 0\.000\d+\), cutoff/,
   );
   assert.match(words(cpu({ entries: 'int16' })), /float32, entries int16, tolerance 0\.0001, cutoff/);
   assert.match(

@@ -5,7 +5,13 @@ import { dataFile } from '../../lib/io/data-file.js';
 import type { Tensor } from '../../lib/io/tensor.js';
 import { loadModel } from '../../lib/models/load.js';
 import { evaluate } from '../../lib/models/potential.js';
-import { type Schnet, type SchnetOptions, schnet } from '../../lib/models/schnet.js';
+import {
+  type Schnet,
+  type SchnetEntries,
+  type SchnetOptions,
+  type SchnetTable,
+  schnet,
+} from '../../lib/models/schnet.js';
 import { randomSchnet } from '../../lib/models/schnet-random.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
 import { onCuda } from '../cuda.js';
@@ -122,6 +128,48 @@ test('weak and silent channels keep their digits: each has a scale of its own', 
       const error = relativeError(evaluate(reference.with(options), systems).forces, want);
       assert.ok(error < least && error > 0, `${options.entries}, ${factor}: ${error}`);
     }
+  }
+});
+
+const published = randomSchnet({ rbf: { type: 'gaussian', count: 64 } }, { backend: 'reference' });
+const tableOf = (entries: SchnetEntries, tolerance: number): SchnetTable => {
+  const model = published.with({ ...onCpu, entries, tolerance });
+  const table = model.table!;
+  assert.is(table.tolerance, tolerance);
+  const met = table.worstError <= tolerance;
+  assert.is(model.reached, met ? undefined : table.worstError, 'it says whether the tolerance was met');
+  return table;
+};
+
+test('a tolerance that 16 bits can meet is met with as few intervals as that takes', () => {
+  const enough = {
+    int16: { '1e-2': 64, '1e-3': 136, '3e-4': 208, '1e-4': 296, '3e-5': 440 },
+    float16: { '1e-2': 72, '1e-3': 144, '3e-4': 224 },
+  };
+  for (const entries of ['int16', 'float16'] as const)
+    for (const [tolerance, intervals] of Object.entries(enough[entries])) {
+      const table = tableOf(entries, Number(tolerance));
+      assert.is(table.intervals, intervals, `${entries} ${tolerance}`);
+      assert.ok(table.worstError <= Number(tolerance), `${entries} ${tolerance}: ${table.worstError}`);
+    }
+});
+
+test('one that is out of reach takes no more intervals than help', () => {
+  // What 1016 intervals, the most there are, leave.
+  const least = { int16: 2.037e-5, float16: 2.096e-4 };
+  for (const [entries, tolerance, most] of [
+    ['float16', 1e-4, 350],
+    ['float16', 1e-5, 350],
+    ['float16', 3e-6, 350],
+    ['int16', 1e-5, 750],
+    ['int16', 3e-6, 800],
+  ] as const) {
+    const table = tableOf(entries, tolerance);
+    const label = `${entries} ${tolerance}: ${table.intervals} intervals, ${table.worstError}`;
+    assert.ok(table.intervals < most && table.worstError > tolerance, label);
+    assert.ok(table.worstError < 1.1 * least[entries], label);
+    // Whole numbers end the values' error first: the slopes', which forces follow, is not given up with it.
+    if (entries === 'int16') assert.ok(table.slopeError < 7e-6, label);
   }
 });
 

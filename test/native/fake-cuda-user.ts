@@ -27,6 +27,7 @@ import { native } from '../../lib/native.js';
 import { replicas } from '../../lib/structure/index.js';
 import { collectGarbage } from '../../lib/studies/collect.js';
 import { timeOnDevice } from '../../lib/studies/place.js';
+import { smallConfigs } from '../models/schnet-cases.js';
 
 const n = native();
 const start = beadsFromSequence(sequences.CLN025);
@@ -84,6 +85,37 @@ const scenarios: Record<string, () => Promise<void>> = {
       /must go with backend/,
     );
     assert.is(sum(model(1), backbonePriors(start)).terms[1]!.info.device, 1, 'priors go where the model is');
+  },
+
+  /** Tables are made on the host: their grids and errors are a real GPU's. */
+  async tables() {
+    const shape = { rbf: { type: 'gaussian' as const, count: 64 } };
+    const table = (options: SchnetOptions, of: object = shape) =>
+      randomSchnet(of, { pipeline: 'table', ...options }).table!;
+    const single = (tolerance: number, of?: object) => table({ backend: 'cuda', tolerance }, of);
+    for (const [tolerance, intervals] of [
+      [1e-3, 184],
+      [1e-4, 392],
+      [1e-5, 832],
+    ] as const) {
+      const { intervals: got, worstError } = single(tolerance);
+      assert.ok(got === intervals && worstError <= tolerance, `${tolerance}: ${got}, ${worstError}`);
+    }
+    // Out of reach: 1016 intervals, the most there are, leave 5.03e-6.
+    const beyond = single(3e-6);
+    assert.ok(beyond.intervals < 1016 && beyond.worstError > 3e-6 && beyond.worstError < 1.1 * 5.03e-6);
+    // Of a smooth network rounding grows with the intervals: 1016 leave 8.8e-6, a quarter of them 2.6e-6.
+    const smooth = single(1e-7, smallConfigs['gaussian tanh']!);
+    assert.ok(smooth.intervals < 300 && smooth.worstError < 1.1 * 2.63e-6, `${smooth.worstError}`);
+    for (const entries of ['float16', 'int16'] as const)
+      for (const tolerance of [1e-3, 1e-4, 1e-5, 3e-6]) {
+        const [here, there] = (['cpu', 'cuda'] as const).map((backend) =>
+          table({ backend, entries, tolerance }),
+        );
+        const label = `${entries} ${tolerance}`;
+        assert.is(there!.intervals, here!.intervals, label);
+        assert.is(there!.worstError > tolerance, here!.worstError > tolerance, label);
+      }
   },
 
   /** All that computes, on two devices in turn and at once: the driver ends the process where one is taken for the other. */

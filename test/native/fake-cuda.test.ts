@@ -129,6 +129,8 @@ played('kernels that could not be loaded are tried again, and never started', ()
 
 played('a GPU is chosen by index or by name, for models, priors and lists', () => play('choice'));
 
+played('filter tables of a GPU are as fine as helps, and those of a CPU', () => play('tables'));
+
 played('two GPUs are never taken for each other, and graphs keep to what can be captured', () => play('two'));
 
 played('nor on small GPUs: without clusters, with 99 KiB of shared memory to a block', () =>
