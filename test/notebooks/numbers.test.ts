@@ -202,6 +202,19 @@ test('flashschnet.ipynb: what the text says of memory and errors', () => {
     peak('baseline', 128),
     peak('flash', 128),
   ]);
+  const predicted = (model: string): number => of('largest batch', { model })('predicted');
+  const fitting = [
+    ' replicas of the baseline fit; of `flash` ',
+    ' and of `table` ',
+    ' are predicted, and the ',
+    ' that',
+  ];
+  numbers(prose, pattern('', ...fitting), [
+    predicted('baseline'),
+    predicted('flash'),
+    predicted('table'),
+    of('largest batch', { model: 'table' })('tried'),
+  ]);
   const error = (model: string): number => of('accuracy', { model })('forceError');
   const exact = [
     'baseline',
@@ -251,7 +264,7 @@ test('flashschnet.ipynb: what the text says of dynamics in fewer bits', () => {
     ),
     [force('float16'), force('bfloat16'), force('int8'), force('table 1e-4')],
   );
-  numbers(prose, pattern('whole numbers hold forces to ', ' at a tolerance .* float16 leave ', ' and more'), [
+  numbers(prose, pattern('whole numbers hold forces to ', ' at a tolerance .* float16 leave ', ' however'), [
     force('table int16 1e-4'),
     force('table float16 1e-4'),
   ]);
@@ -259,15 +272,14 @@ test('flashschnet.ipynb: what the text says of dynamics in fewer bits', () => {
     study
       .filter((r) => r['study'] === 'quantisation' && r[name] != null && formats.test(String(r['format'])))
       .map((r) => r[name] as number);
-  const coarser = column('forceError', /^table float16/);
-  assert.ok(Math.max(...coarser) < 1.1 * Math.min(...coarser), 'more intervals bring nothing');
+  assert.ok(q('table float16 1e-4')('tableError') > 2e-4, 'out of reach of float16');
   const drift = (format: string): number[] => [q(format)('drift'), q(format)('driftError')];
   numbers(
     prose,
     pattern(
       'int8 it is that of doubles, ',
       ' ± ',
-      ' meV .*: ',
+      ' meV .* within 0\\.06: ',
       ' ± ',
       ' for float16, ',
       ' ± ',
@@ -275,12 +287,12 @@ test('flashschnet.ipynb: what the text says of dynamics in fewer bits', () => {
       ' ± ',
       ' for the table of 1e-4\\. .*\\(',
       ' ± ',
-      '\\)\\. 0\\.8 ps',
+      '\\)\\.',
     ),
     ['float64 table', 'float16', 'bfloat16', 'table 1e-4', 'int8'].flatMap(drift),
   );
-  const [exact, error] = drift('float64 table') as [number, number];
-  for (const d of column('drift', /^(?!int8)/)) assert.ok(Math.abs(d - exact) < error / 5, `drift ${d}`);
+  const [exact] = drift('float64 table') as [number];
+  for (const d of column('drift', /^(?!int8)/)) assert.ok(Math.abs(d - exact) < 0.06, `drift ${d}`);
   const chance = column('contactNoise').filter((noise) => noise > 0);
   numbers(
     prose,
