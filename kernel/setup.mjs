@@ -42,9 +42,7 @@ function checkNode() {
 }
 
 function installPackages() {
-  const lock = hash(readFileSync(join(root, 'package-lock.json')));
-  const stamp = join(root, 'node_modules', '.mdlab-lock');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return say('packages', 'up to date');
+  if (packagesAreThere()) return say('packages', 'up to date');
   const silent = silentRegistry();
   if (silent) say('packages', `no answer from the registry, so only what npm has kept: ${silent}`);
   else say('packages', 'installing with npm ci');
@@ -53,7 +51,18 @@ function installPackages() {
     ['ci', '--no-fund', '--no-audit', '--loglevel=error', ...(silent ? ['--offline'] : [])],
     '; a machine that reaches no registry takes a bundle: `npm run bundle` on one that does',
   );
-  writeFileSync(stamp, lock);
+}
+
+/** By what npm says in the end that it installed, so that packages of `npm ci` by hand count too: npm removes them first. */
+function packagesAreThere() {
+  const record = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return false;
+  const packages = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
+  const there = packages(record);
+  return Object.entries(packages(join(root, 'package-lock.json'))).every(
+    ([name, { integrity, optional }]) =>
+      name === '' || (there[name] ? there[name].integrity === integrity : optional),
+  );
 }
 
 /** Why the registry does not answer, if so: npm would try for minutes, or a quarter of an hour, without a word. */

@@ -1,6 +1,6 @@
 // What setup says where packages cannot be had: in a folder of its own that has no packages, and with no kept ones.
 import { execFile, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -62,6 +62,28 @@ else {
     assert.is(code, 1);
     assert.match(said, /packages +no answer from the registry, .*ECONNREFUSED/);
     assert.match(said, /takes a bundle: `npm run bundle`/);
+  });
+
+  test('packages that `npm ci` by hand installed are kept, and the registry is not asked', async () => {
+    const modules = join(folder, 'node_modules');
+    mkdirSync(modules, { recursive: true });
+    const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+    // What npm writes: neither the project nor what another platform needs.
+    const [name, ...others] = Object.keys(lock.packages).filter((k) => k && !lock.packages[k].optional);
+    const there = Object.fromEntries([name!, ...others].map((k) => [k, lock.packages[k]]));
+    const record = (packages: object) =>
+      writeFileSync(join(modules, '.package-lock.json'), JSON.stringify({ ...lock, packages }));
+    record(there);
+    const { said } = await setup(port);
+    assert.match(said, /packages +up to date/);
+    for (const stale of [
+      { ...there, [name!]: undefined },
+      { ...there, [name!]: { ...there[name!], integrity: 'sha512-' } },
+    ]) {
+      mkdirSync(modules, { recursive: true });
+      record(stale);
+      assert.match((await setup(port)).said, /packages +no answer from the registry/);
+    }
   });
 }
 
