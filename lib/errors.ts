@@ -52,8 +52,8 @@ export function unknownChoice(subject: string, received: unknown, known: readonl
 }
 
 /**
- * Throws `EINVALID` for an option of an unknown name, naming the known ones. TypeScript finds these in literals only, not in
- * an object held by a variable.
+ * Throws `EINVALID` for an option of an unknown name, naming the known ones, and for options that are missing. TypeScript finds
+ * unknown names in literals only, not in an object held by a variable.
  * @param known of the options' type, so that the compiler finds one forgotten here
  */
 export function checkOptionNames<T extends object>(
@@ -61,6 +61,7 @@ export function checkOptionNames<T extends object>(
   options: NoInfer<T>,
   known: Readonly<Record<keyof T, true>>,
 ): void {
+  if (options === undefined || options === null) invalid(`${who} options`, 'must be an object', options);
   const odd = Object.keys(options).find((name) => !Object.hasOwn(known, name));
   if (odd !== undefined) unknownChoice(`${who} option`, odd, Object.keys(known));
 }

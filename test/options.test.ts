@@ -176,6 +176,19 @@ test('and so is one within: of an axis, of the runs of a study, of a configurati
   live.update(trace, { title: 'still drawn' });
 });
 
+test('options that are missing are asked for', async () => {
+  const { harmonicWell: well, figure: plot } = mdlab as unknown as Record<
+    string,
+    (...args: unknown[]) => unknown
+  >;
+  for (const [call, message] of [
+    [() => well!(), /^EINVALID harmonicWell options: must be an object, received undefined$/],
+    [() => plot!(trace, null), /^EINVALID figure options: must be an object, received null$/],
+    [() => plot!(trace, { y: null }), /^EINVALID figure.y options: must be an object, received null$/],
+  ] as const)
+    assert.match(await thrown(call), message);
+});
+
 /** Public functions, and public methods of public classes, with a parameter `options`. */
 function takingOptions(): string[] {
   const found = new Set<string>();

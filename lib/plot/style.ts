@@ -63,7 +63,7 @@ export function checkFigureOptions(options: FigureOptions): void {
   });
   for (const name of ['x', 'y'] as const) {
     const axis = options[name];
-    if (typeof axis !== 'object') continue;
+    if (axis === undefined || typeof axis === 'string') continue;
     checkOptionNames<AxisOptions>(`figure.${name}`, axis, {
       ...{ label: true, unit: true, log: true, range: true, ticks: true },
       ...{ tickLabels: true, zero: true, reversed: true },
