@@ -113,6 +113,9 @@ test('a series shorter than its memory says so', () => {
   const ramp = Array.from({ length: 64 }, (_, i) => i);
   assert.not(blockAverage(ramp).converged);
   assert.ok(blockAverage(ramp).error > 5);
+  // Too few to see a correlation.
+  for (const length of [2, 3, 5, 7])
+    assert.not(blockAverage(ramp.slice(0, length)).converged, `of ${length} values`);
 });
 
 test('a constant series has no error, a large offset costs none', () => {
