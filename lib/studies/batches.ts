@@ -36,7 +36,8 @@ const share = 0.97;
 
 /**
  * The largest batch that fits: the memory of one replica, from two small batches and then from one at least half as large as the
- * predicted; the batch that this predicts; and whether it then evaluates. Columns: bytesPerReplica, available (bytes), predicted (replicas), tried, fits, peakBytes, seconds, failure.
+ * predicted; the batch that this predicts; and whether it then evaluates. Columns: bytesPerReplica, available (bytes), predicted
+ * (replicas), tried, fits, peakBytes, seconds, failure.
  * @throws EINVALID for a limit or bytes that are not positive, a model that is no function
  */
 export function batchStudy(options: BatchStudyOptions): Promise<Table> {
@@ -89,7 +90,7 @@ interface Attempt {
 
 /**
  * Predicts the largest batch. Few replicas may take other kernels than many, which hold more or less of each: what is predicted
- * from them is corrected by a batch half as large, until no larger one follows.
+ * from them is corrected by a batch half as large, until no larger one follows; one that does not fit is the limit from there on.
  * @param peaks bytes of the `probes`
  * @param room bytes
  */
@@ -99,16 +100,21 @@ export async function planned(
   limit: number,
   measure: (count: number) => Promise<Pick<Attempt, 'peakBytes' | 'failure'>>,
 ): Promise<{ bytesPerReplica: number; predicted: number; tried: number }> {
-  let bytesPerReplica = (peaks[1]! - peaks[0]!) / (probes[1] - probes[0]);
-  const fixed = peaks[0]! - probes[0] * bytesPerReplica;
-  for (let largest: number = probes[1]; ; ) {
-    const predicted = Math.floor((room - fixed) / bytesPerReplica);
-    const tried = Math.max(1, Math.min(limit, predicted));
+  const slope = (peaks[1]! - peaks[0]!) / (probes[1] - probes[0]);
+  // Where the larger probe takes no more, other kernels served it.
+  const fixed = slope > 0 ? peaks[0]! - probes[0] * slope : 0;
+  let bytesPerReplica = (peaks[1]! - fixed) / probes[1];
+  for (let largest: number = probes[1], most = limit; ; ) {
+    const predicted = Math.max(0, Math.floor((room - fixed) / bytesPerReplica));
+    const tried = Math.max(1, Math.min(most, predicted));
     const half = Math.floor(tried / 2);
-    const got = half > largest ? await measure(half) : undefined;
-    if (!got || got.failure) return { bytesPerReplica, predicted, tried };
-    bytesPerReplica = (got.peakBytes - fixed) / half;
-    largest = half;
+    if (half <= largest) return { bytesPerReplica, predicted, tried };
+    const { failure, peakBytes } = await measure(half);
+    if (failure) most = half - 1;
+    else {
+      bytesPerReplica = (peakBytes - fixed) / half;
+      largest = half;
+    }
   }
 }
 

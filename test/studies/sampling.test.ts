@@ -199,10 +199,13 @@ test('largest batch: it is predicted by the kernels that it takes, where few rep
   assert.equal((await plan(table, 16)).counts, [], 'no more replicas than the limit');
   const over = await plan((n) => (n <= 32 ? 1e6 * n : 9e6 * n), 1e6, 1e9);
   assert.equal(
-    [over.predicted, over.counts],
-    [1000, [500]],
-    'what does not fit is told by the batch that is tried',
+    [over.predicted, over.tried],
+    [111, 111],
+    `what fits is found below what does not: ${over.counts}`,
   );
+  const fewer = await plan((n) => (n <= 16 ? 4e6 * n : 5e5 * n), 1e6, 1e9);
+  assert.equal([fewer.predicted, fewer.tried], [2000, 2000], 'probes of other kernels each');
+  assert.equal((await plan(even, 1e6, 1e6)).predicted, 0, 'not even one');
 });
 
 test('quantisation: fewer bits, larger errors; rows carry distributions and drift', async () => {
