@@ -9,7 +9,7 @@ import { formatAtoms, formatBonds, formatCell } from './pdb-write.js';
 import { type Safetensors, writeSafetensors } from './safetensors.js';
 import { isTensor } from './sparse.js';
 import type { Tensor } from './tensor.js';
-import { partOf, writeWhole } from './write-whole.js';
+import { checkWritable, partOf, writeWhole } from './write-whole.js';
 import { openTrajectory, type TrajectoryWriterOptions } from './writer.js';
 
 /** What `save` takes. */
@@ -80,6 +80,7 @@ function saveTrajectory(
   trajectory: Trajectory,
   options: SaveOptions,
 ): void {
+  checkWritable(path, 'whole');
   const part = partOf(path);
   const writer = openTrajectory(part, trajectory.topology, { ...options, format });
   try {

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -47,6 +55,18 @@ function same(got: LoadedTrajectory, want: Trajectory, worst: number): void {
     });
   });
 }
+
+test('a trajectory is saved as a file, in a folder that is there', () => {
+  mkdirSync(`${scratch}/folder.xtc`);
+  for (const [path, reason] of [
+    ['folder.xtc', 'it is a folder'],
+    ['none/run.xtc', 'its folder does not exist'],
+  ] as const) {
+    const message = refusal(() => save(`${scratch}/${path}`, run));
+    assert.ok(message.includes(`/${path}: cannot be written: ${reason}`), message);
+  }
+  assert.not(readdirSync(scratch).some((f) => f.endsWith('.part')));
+});
 
 test('a trajectory survives a round trip through every format', () => {
   for (const kind of kinds) {
