@@ -160,6 +160,14 @@ test('and so is one within: of an axis, of the runs of a study, of a configurati
     [() => figure(trace, { y: { labl: 'E' } as object }), /^EINVALID figure.y option: .*'label'.*"labl"/],
     [() => live.update(trace, { x: { lgo: true } as object }), /^EINVALID figure.x option: .*"lgo"/],
     [() => randomSchnet({ blcks: 1 } as object), /^EINVALID schnet.config option: .*'blocks'.*"blcks"/],
+    [
+      () => randomSchnet({ rbf: { type: 'gaussian', count: 8, gamma: 2 } as never }),
+      /^EINVALID schnet.config.rbf option: .*'trained'.*"gamma"/,
+    ],
+    [
+      () => randomSchnet({ cutoff: { lower: 0, upper: 9, onset: 8 } as never }),
+      /^EINVALID schnet.config.cutoff option: .*"onset"/,
+    ],
     ...(['equilibration', 'sampling', 'drift'] as const).map(
       (key) =>
         [

@@ -69,12 +69,15 @@ export function outputsOf(
   every: number,
 ): Outputs {
   const { checkpoint, progress, signal, trajectory } = options;
-  if (trajectory === '') invalid('simulate.trajectory', 'must name a file', trajectory);
+  const named = (key: string, file: unknown): void => {
+    if (typeof file !== 'string' || file === '') invalid(`simulate.${key}`, 'must name a file', file);
+  };
+  if (trajectory !== undefined) named('trajectory', trajectory);
   const given: { file: string; every?: number } | undefined =
     typeof checkpoint === 'string' ? { file: checkpoint } : checkpoint;
   if (given) checkOptionNames<typeof given>('simulate.checkpoint', given, { file: true, every: true });
   if (given?.every !== undefined) checkCount('simulate.checkpoint.every', given.every);
-  if (given?.file === '') invalid('simulate.checkpoint.file', 'must name a file', given.file);
+  if (given) named('checkpoint.file', given.file);
   return {
     trajectory,
     checkpoint: given && { file: given.file, every: given.every ?? 10 * every },

@@ -67,6 +67,8 @@ export function checkSchnetConfig(config: SchnetConfig): SchnetConfig {
   if (!(Number.isFinite(upper) && upper > lower))
     invalid('schnet.config.cutoff.upper', `must be above cutoff.lower (${lower})`, upper);
   const { hidden, filters, blocks, types, rbf } = config;
+  checkOptionNames<typeof rbf>('schnet.config.rbf', rbf, { type: true, count: true, trained: true });
+  checkOptionNames<typeof config.cutoff>('schnet.config.cutoff', config.cutoff, { lower: true, upper: true });
   return {
     ...{ hidden, filters, blocks, types, activation },
     head: [...config.head],

@@ -291,4 +291,19 @@ test('one flipped bit of the arrays or the options is told', async () => {
   }
 });
 
+test('what a run writes is a file by name', () => {
+  const wrong = (more: object): string => {
+    try {
+      simulate(cloud(5), well, options({ steps: 10, ...more }));
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'it was taken';
+  };
+  for (const trajectory of ['', { file: 'a.xtc', every: 2 }])
+    assert.match(wrong({ trajectory }), /^simulate.trajectory: must name a file, received/);
+  for (const checkpoint of ['', { every: 5 }])
+    assert.match(wrong({ checkpoint }), /^simulate.checkpoint.file: must name a file, received/);
+});
+
 test.run();
