@@ -78,9 +78,7 @@ function describePotential(p: Potential): string {
   const lines = [
     ...p.terms.map((t) => describePotential(t).split('\n')[0]!),
     ...(provenance ? [provenance] : []),
-    ...(own && p.terms.length === 0
-      ? [`the file counts in ${units.energy} and ${units.length}; results are in eV and Å`]
-      : []),
+    ...(own ? [`the file counts in ${units.energy} and ${units.length}; results are in eV and Å`] : []),
   ];
   return [first, ...lines.map((line) => `  ${line}`)].join('\n');
 }

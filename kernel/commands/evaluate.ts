@@ -82,7 +82,7 @@ export async function run(args: string[]): Promise<number> {
     console.log(JSON.stringify({ energy, forces, units, backend, pipeline, entries, tolerance }));
     return 0;
   }
-  const missed = model.reached === undefined ? '' : ` (reached ${formatNumber(model.reached, 2)})`;
+  const missed = model.reached === undefined ? '' : ` out of reach (error ${formatNumber(model.reached, 2)})`;
   const table =
     tolerance === null ? [] : [`entries ${entries}`, `tolerance ${formatNumber(tolerance)}${missed}`];
   const how = [model.backend, deviceName, model.pipeline, model.precision, ...table]
