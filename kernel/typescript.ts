@@ -3,10 +3,10 @@
  * the notebook's options, emitted as an ES module, its own declarations kept for the cells after it.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { type Bound, endOfCell, groups, isValueIn, remaining } from './declarations.js';
+import { remarks, withoutConsequences } from './remarks.js';
 import { addBinding, addBlockScoped, addVars } from './scopes.js';
 import { isPackage, statOf, TypeFiles } from './type-files.js';
 
@@ -257,8 +257,8 @@ export class Converter {
   }
 
   private described(found: readonly ts.Diagnostic[], code: string): Diagnostic[] {
-    return internals
-      .sortAndDeduplicateDiagnostics(found)
+    const checker = this.program!.getTypeChecker();
+    return withoutConsequences(internals.sortAndDeduplicateDiagnostics(found))
       .filter((d) => d.file && !ignored.has(d.code))
       .map((d) => {
         const file = d.file!;
@@ -268,7 +268,7 @@ export class Converter {
         const described: Diagnostic = {
           start: place(d.start!),
           end: place(d.start! + d.length!),
-          messageText: [ts.flattenDiagnosticMessageText(d.messageText, '\n'), ...remarks(d)].join('\n  '),
+          messageText: [ts.flattenDiagnosticMessageText(d.messageText, '\n'), ...remarks(d, checker)].join('\n  '),
           code: d.code,
           category: d.category,
         };
@@ -276,18 +276,6 @@ export class Converter {
         return described;
       });
   }
-}
-
-/**
- * What TypeScript adds about the very place, such as that an `await` may lack; not where else something is declared. Of a
- * package that is not there, how to have it.
- */
-function remarks({ file, start, code, messageText, relatedInformation = [] }: ts.Diagnostic): string[] {
-  const own = relatedInformation
-    .filter((r) => r.file === file && r.start === start)
-    .map((r) => ts.flattenDiagnosticMessageText(r.messageText, '\n'));
-  const name = code === 2307 && /'((?:@[\w.-]+\/)?[a-z\d][\w.-]*)/.exec(String(messageText))?.[1];
-  return name && !isBuiltin(name) && name !== 'mdlab' ? [...own, `To install it: npm install ${name}`] : own;
 }
 
 /** Options of every notebook: strict, the newest library, packages resolved as bundlers do, Node's types from here. */

@@ -92,6 +92,25 @@ test('an await that lacks is named, and of long lines the piece that matters is 
   assert.is(line!.slice(marks!.indexOf('^'), marks!.lastIndexOf('^') + 1), 'none5');
 });
 
+test('an unknown option and an unknown value come with those that are known', async () => {
+  await s.value("type Kind9 = 'red' | 'green'; interface O9 { kind?: Kind9; size?: number }");
+  await s.value('function draw9(o: O9) {} function take9(k: Kind9, o: O9) {}');
+  assert.match((await s.error('draw9({ frequency: 3 })')).text, /TS2353\n {2}Known are: kind, size\n/);
+  assert.match((await s.error('draw9([3])')).text, /TS2559\n {2}Known are: kind, size\n/);
+  assert.match((await s.error("draw9({ kind: 'blau' })")).text, /TS2322\n {2}Known are: "red", "green"\n/);
+  assert.match((await s.error("take9('blau', {})")).text, /TS2345\n {2}Known are: "red", "green"\n/);
+  assert.match((await s.error("take9('red')")).text, /TS2554\n {2}An argument for 'o' was not provided\.\n/);
+  const told = await s.error("const k9: 'red' | 'green' = 'blau' as 'blau'");
+  assert.not.match(told.text, /Known are/);
+  assert.not.match((await s.error('const n9: string = 3')).text, /Known are/);
+});
+
+test('parameters whose types hang on a name that is wrong are not errors of their own', async () => {
+  const e = await s.error('lost9.map((x, i) => x + i)');
+  assert.match(e.text, /TS2304/);
+  assert.not.match(e.text, /TS7006/);
+});
+
 test('a package that is not there comes with how to have it, and endless recursion with one line', async () => {
   const e = await s.error("import { sqrt } from '@some/mathematics/deep'");
   assert.match(e.text, /error TS2307\n {2}To install it: npm install @some\/mathematics\n/);

@@ -1,0 +1,84 @@
+/** What a person is told beneath an error of TypeScript: what it adds itself, and what would have been right. */
+import { isBuiltin } from 'node:module';
+import ts from 'typescript';
+
+/** More names than these help nobody. */
+const most = 30;
+/** An unknown name in a literal; an argument that shares no property with the options; a value that is none of the choices. */
+const unknownName = 2353;
+const nothingInCommon = 2559;
+const wrongValue = new Set([2322, 2345]);
+/** "An argument for 'x' was not provided." */
+const missingArgument = 6210;
+/** Parameters without a type: where something else is wrong, mostly because a type they would have had is unknown. */
+const untyped = new Set([7006, 7019, 7031]);
+
+/** Errors without those that follow from others. */
+export function withoutConsequences(found: readonly ts.Diagnostic[]): readonly ts.Diagnostic[] {
+  const causes = found.filter((d) => !untyped.has(d.code));
+  return causes.length ? causes : found;
+}
+
+/**
+ * What TypeScript adds about the very place, such as that an `await` may lack; not where else something is declared. Of a
+ * package that is not there, how to have it. Of an option or a value that is not known, those that are.
+ */
+export function remarks(diagnostic: ts.Diagnostic, checker: ts.TypeChecker): string[] {
+  const { file, start, code, messageText, relatedInformation = [] } = diagnostic;
+  const own = relatedInformation
+    .filter((r) => r.code === missingArgument || (r.file === file && r.start === start))
+    .map((r) => ts.flattenDiagnosticMessageText(r.messageText, '\n'));
+  const name = code === 2307 && /'((?:@[\w.-]+\/)?[a-z\d][\w.-]*)/.exec(String(messageText))?.[1];
+  if (name && !isBuiltin(name) && name !== 'mdlab') own.push(`To install it: npm install ${name}`);
+  return [...own, ...known(diagnostic, checker)];
+}
+
+/** The names or values that would have been right. */
+function known({ file, start, length, code, messageText }: ts.Diagnostic, checker: ts.TypeChecker): string[] {
+  const node = file && nodeAt(file, start!, start! + length!);
+  if (!node) return [];
+  if (code === unknownName || code === nothingInCommon) {
+    const names = propertiesOf(code === unknownName ? literalOf(node) : node, checker);
+    return names.length ? [`Known are: ${names.join(', ')}`] : [];
+  }
+  if (!wrongValue.has(code)) return [];
+  const values = choicesOf(ts.isPropertyAssignment(node.parent) ? node.parent.initializer : node, checker);
+  // TypeScript spells out a union that has no name of its own.
+  const told = ts.flattenDiagnosticMessageText(messageText, '\n');
+  return values.length && !values.every((v) => told.includes(v)) ? [`Known are: ${values.join(', ')}`] : [];
+}
+
+/** The innermost node that covers a range. */
+function nodeAt(file: ts.SourceFile, start: number, end: number): ts.Node | undefined {
+  let found: ts.Node | undefined;
+  const visit = (node: ts.Node): void => {
+    if (node.getStart(file) > start || node.end < end) return;
+    found = node;
+    ts.forEachChild(node, visit);
+  };
+  ts.forEachChild(file, visit);
+  return found;
+}
+
+function literalOf(name: ts.Node): ts.Node | undefined {
+  const literal = name.parent?.parent;
+  return literal && ts.isObjectLiteralExpression(literal) ? literal : undefined;
+}
+
+function expected(node: ts.Node | undefined, checker: ts.TypeChecker): ts.Type | undefined {
+  const type = node && ts.isExpression(node) ? checker.getContextualType(node) : undefined;
+  return type && checker.getNonNullableType(type);
+}
+
+function propertiesOf(node: ts.Node | undefined, checker: ts.TypeChecker): string[] {
+  const type = expected(node, checker);
+  const names = type ? checker.getPropertiesOfType(type).map((p) => p.name) : [];
+  return names.length <= most ? names : [];
+}
+
+/** The literals of a union that holds nothing else. */
+function choicesOf(node: ts.Node, checker: ts.TypeChecker): string[] {
+  const type = expected(node, checker);
+  const of = type?.isUnion() && type.types.length <= most ? type.types : [];
+  return of.every((t) => t.isLiteral()) ? of.map((t) => checker.typeToString(t)) : [];
+}
