@@ -2,7 +2,7 @@
 import { checkOptionNames, invalid } from '../errors.js';
 import type { Potential } from '../models/index.js';
 import type { Structure } from '../structure/index.js';
-import { checkCount, checkPositive, type Integrator } from './integrators.js';
+import { checkCount, tempering as checkedTempering, checkPositive, type Integrator } from './integrators.js';
 import type { Outputs, SimulateOptions } from './options.js';
 import { Simulation } from './simulation.js';
 import { makeSystem } from './system.js';
@@ -23,8 +23,10 @@ export function simulate(
   potential: Potential,
   options: SimulateOptions,
 ): Simulation {
-  const { integrator, tempering } = options;
   checkOptions(options);
+  const { integrator } = options;
+  // It may come as a plain object that nothing has looked at.
+  const tempering = options.tempering && checkedTempering(options.tempering);
   const replicas = options.replicas ?? tempering?.temperatures.length ?? 1;
   const removeCenterOfMass = options.removeCenterOfMass ?? false;
   const system = makeSystem('simulate', structures, potential, replicas, removeCenterOfMass);

@@ -132,6 +132,15 @@ test('options that contradict tempering are refused', () => {
     /must be left out with tempering/,
   );
   assert.throws(() => run({ integrator: velocityVerlet({ timestep: 2 }) }), /needs a Langevin integrator/);
+  // A plain object is looked at too.
+  assert.throws(
+    () => run({ tempering: { temperatures: [300, 350], every: 0 } }),
+    /tempering\.every: must be a whole number of at least 1, received 0/,
+  );
+  assert.throws(
+    () => run({ tempering: { temperatures: [300, Number.NaN], every: 5 } }),
+    /tempering\.temperature.*NaN/,
+  );
   assert.throws(() => tempering({ temperatures: [300], every: 5 }), /must be at least two, received 1/);
   assert.throws(() => tempering({ temperatures: [300, -1], every: 5 }), /temperature\[1\]: must be positive/);
 });
