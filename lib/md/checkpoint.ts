@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { MdlabError, malformed } from '../errors.js';
 import { checkpointFormat as format } from '../io/formats.js';
 import { readSafetensors, type Safetensors, type Tensor, writeSafetensors } from '../io/index.js';
+import { withSource } from '../io/source.js';
 import type { Way } from '../models/potential.js';
 import type { NativeDynamicsState } from '../native.js';
 import { Structure, type StructureFields } from '../structure/index.js';
@@ -116,6 +117,11 @@ function digestOf(header: string, tensors: ReadonlyMap<string, Tensor>): string 
  * @throws EFORMAT naming the part that is missing or does not fit, or where the bytes are not those that were written
  */
 export function readCheckpoint(file: string): Checkpoint {
+  // What is no safetensors file at all is another file, not a damaged one.
+  withSource(file, (source) => {
+    if (source.size > 8 && source.read(8, 1, 'header')[0] !== 0x7b)
+      notOfRun(source.name, 'another kind of file');
+  });
   const content = readSafetensors(file);
   const { mdlab, sha256 } = content.metadata;
   const header = parseHeader(file, mdlab);
@@ -167,10 +173,19 @@ interface Header {
   structures: StoredStructure[];
 }
 
+function notOfRun(name: string, received: string): never {
+  const remedy = "resume takes what a run's option checkpoint or save wrote";
+  throw new MdlabError(
+    'EFORMAT',
+    `${name}: must be the checkpoint of a run, received ${received}; ${remedy}`,
+  );
+}
+
 function parseHeader(file: string, text: string | undefined): Header {
+  if (text === undefined) notOfRun(file, 'a safetensors file without one');
   let header: Partial<Header & { format: string; version: number }> | null = null;
   try {
-    header = JSON.parse(text ?? 'null');
+    header = JSON.parse(text);
   } catch {
     malformed(file, '__metadata__.mdlab', 'must be JSON');
   }

@@ -253,6 +253,16 @@ test('damaged files are told by name and part, whatever is wrong', async () => {
   }, /version: must be 1, received 99/);
   await broken(() => tensors.delete('structure.0.positions'), /structure.0.positions: must be an F64 tensor/);
   assert.match(await message(resume(path('absent.checkpoint'), well)), /^ENOTFOUND/);
+  writeFileSync(path('run.csv'), 'step,energy\n0,1.5\n');
+  assert.match(
+    await message(resume(path('run.csv'), well)),
+    /run\.csv: must be the checkpoint of a run, received another kind of file; resume takes/,
+  );
+  writeSafetensors(path('model.safetensors'), new Map());
+  assert.match(
+    await message(resume(path('model.safetensors'), well)),
+    /must be the checkpoint of a run, .*resume takes/,
+  );
 });
 
 test('one flipped bit of the arrays or the options is told', async () => {
