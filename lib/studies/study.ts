@@ -1,6 +1,6 @@
 /** Studies: a measure over a grid of parameters, row by row, with progress, a file to go on from, and full provenance. */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, extname } from 'node:path';
 import { digest } from '../digest.js';
 import { environment } from '../environment.js';
 import { checkOptionNames, invalid, MdlabError } from '../errors.js';
@@ -39,7 +39,7 @@ export interface StudyOptions<P extends Parameters> {
   /** Measures each row this often; numbers become their median, with 5th and 95th percentile beside it. Default 1. */
   repeats?: number;
   /**
-   * Rows are kept here as JSON lines as they come, and those already there of the same name, parameters and `version` are not
+   * Rows are kept here, in a `.jsonl` file, as they come, and those already there of the same name, parameters and `version` are not
    * measured again. What `measure` takes from around it (a model, a structure, a constant) is not seen: name it in `version`.
    */
   file?: string;
@@ -245,13 +245,17 @@ function keyOf(name: string, parameters: Parameters, version: string, inputs: st
 /** Rows of a file by key; the latest of a key counts. A line cut short by a crash is taken away. */
 function openFile(file: string): Map<string, Measured[]> {
   const kept = new Map<string, Measured[]>();
-  if (!existsSync(file)) {
+  const there = existsSync(file);
+  // A device is there too, and may be read without end.
+  if (there && !statSync(file).isFile())
+    invalid('study.file', 'must be a file', file, 'leave it out to keep rows in memory alone');
+  // A name that promises another kind of table would be taken, or written over, as one.
+  if (extname(file) !== '.jsonl')
+    invalid('study.file', 'must end in .jsonl', file, 'rows are kept as JSON lines; saveTable writes .csv');
+  if (!there) {
     mkdirSync(dirname(file), { recursive: true });
     return kept;
   }
-  // A device is there too, and may be read without end.
-  if (!statSync(file).isFile())
-    invalid('study.file', 'must be a file', file, 'leave it out to keep rows in memory alone');
   const text = readText(file);
   const rows = parseJsonLines(text, file);
   if (text !== '' && !text.endsWith('\n')) writeWhole(file, [jsonLines(rows)]);

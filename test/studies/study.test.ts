@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -214,12 +214,19 @@ test('repeats become median and percentiles; several rows may share parameters',
   assert.equal((await many()).array('x2'), [1, -1, 2, -2]);
 });
 
-test('wrong calls say what is wrong', async () => {
+test('wrong calls say what is wrong, and touch no file', async () => {
+  const note = join(folder, 'note.txt');
+  writeFileSync(note, 'one line, not ours');
   for (const [options, message] of [
     [{ grid: {} as { x: number[] }, rows: [] }, /needs rows or a grid/],
     [{ grid: { x: [] as number[] } }, /needs rows or a grid/],
     [{ grid: { x: [1] }, repeats: 0 }, /study\.repeats/],
     [{ grid: { x: [1] }, file: devNull }, /study\.file: must be a file, received/],
+    [
+      { grid: { x: [1] }, file: note },
+      /study\.file: must end in \.jsonl, received ".*note\.txt"; .*saveTable/,
+    ],
+    [{ grid: { x: [1] }, file: join(folder, 'none.csv') }, /study\.file: must end in \.jsonl/],
   ] as const) {
     try {
       await study<{ x: number }>({ ...quiet, name: 'w', measure: () => ({}), ...options });
@@ -228,6 +235,7 @@ test('wrong calls say what is wrong', async () => {
       assert.match((e as Error).message, message);
     }
   }
+  assert.is(readFileSync(note, 'utf8'), 'one line, not ours');
 });
 
 test('timing: warm-up is not counted, the time limit keeps three runs', async () => {
