@@ -93,7 +93,7 @@ function detect(path: string, source: ByteSource): Format {
   const format = formatOf(path) ?? sniff(source);
   if (!format) {
     const rule = `must be a file of a known format (${knownExtensions.join(' ')})`;
-    return invalid(path, rule, source.name);
+    return invalid(path, rule, source.name, 'loadTable reads .csv and .jsonl');
   }
   return format;
 }

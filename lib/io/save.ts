@@ -26,14 +26,20 @@ export type SaveOptions = Pick<TrajectoryWriterOptions, 'precision'>;
 
 /**
  * Saves a structure (.pdb .xyz .extxyz .dcd .xtc), several structures (.extxyz .xyz), a trajectory (.extxyz .xyz .pdb
- * .dcd .xtc), an array (.npy) or named arrays (.npz .safetensors). The file appears whole or not at all.
+ * .dcd .xtc), an array (.npy) or named arrays (.npz .safetensors); tables by `saveTable`. The file appears whole or not at all.
  * @throws EINVALID for an unknown extension, or one that cannot hold what is given
  * @example save('beads.extxyz', structure); save('run.xtc', trajectory)
  */
 export function save(path: string, thing: Savable, options: SaveOptions = {}): void {
   checkOptionNames<SaveOptions>('save', options, { precision: true });
   const format =
-    formatOf(path) ?? invalid(path, `must have a known extension (${knownExtensions.join(' ')})`, path);
+    formatOf(path) ??
+    invalid(
+      path,
+      `must have a known extension (${knownExtensions.join(' ')})`,
+      path,
+      'saveTable writes .csv and .jsonl',
+    );
   switch (format) {
     case 'torch':
       invalid(path, 'must not be a PyTorch file: these are only read', format, 'use .safetensors');

@@ -241,6 +241,6 @@ function typesOf(structure: Structure): Int32Array {
     `structure '${structure.name}'`,
     'must have a type for every particle',
     'none',
-    'give `types`, or a file with a column `type` (extxyz: type:I:1)',
+    'give `types`, or a file with a column `type` (extxyz: type:I:1); coarseGrain gives them to a protein',
   );
 }
