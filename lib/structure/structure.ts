@@ -6,7 +6,7 @@ export interface StructureFields {
   /** (n,3) row-major, Å. */
   positions: Float64Array;
   /** Element symbol, or bead name of a coarse-grained particle. */
-  symbols: string[];
+  symbols: readonly string[];
   /** Species index as a model's embedding counts it. */
   types?: Int32Array;
   /** amu. */
@@ -21,7 +21,7 @@ export interface StructureFields {
   /** Name shown in tables and figures. */
   name?: string;
   /** Free text carried from a file (extxyz comment keys, PDB title …). */
-  info?: Record<string, string | number | boolean>;
+  info?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** Per-particle names as a PDB file has them. */

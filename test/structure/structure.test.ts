@@ -17,6 +17,12 @@ test('a structure refuses NaN positions and names the particle', () => {
   );
 });
 
+test('a structure is what another is made from', () => {
+  const one = new Structure({ positions: new Float64Array(3), symbols: ['N'], info: { of: 'a test' } });
+  const moved = new Structure({ ...one, positions: Float64Array.of(1, 2, 3) });
+  assert.equal([moved.symbols, moved.info, moved.positions[2]], [['N'], { of: 'a test' }, 3]);
+});
+
 test('the volume of a triclinic box is its determinant', () => {
   assert.is(volume(makeBox([2, 0, 0, 1, 3, 0, 1, 1, 4])), 24);
   assert.throws(() => makeBox([1, 0, 0, 2, 0, 0, 0, 0, 1]), /must span a volume/);
