@@ -98,13 +98,21 @@ function wayOf(p: Potential): string[] {
 }
 
 function describeSimulation(run: Simulation): string {
-  const { integrator } = run.options;
+  const { integrator, tempering } = run.options;
   const { length } = run.system.systems;
   const { temperature: t } = integrator;
-  const temperature = typeof t === 'number' ? `${t} K` : t ? `${t.length} temperatures` : '';
+  const temperature = typeof t === 'number' ? `${t} K` : t && `${t.length} temperatures`;
   const how =
     integrator.kind === 'langevin' ? `Langevin, friction ${integrator.friction} /ps` : 'velocity Verlet';
-  const facts = [how, temperature, `time step ${integrator.timestep} fs`, `seed ${integrator.seed}`];
+  const exchanges =
+    tempering &&
+    `${tempering.temperatures.length} temperatures from ${Math.min(...tempering.temperatures)} to ${Math.max(...tempering.temperatures)} K exchanged every ${tempering.every} steps`;
+  const facts = [
+    how,
+    temperature ?? exchanges,
+    `time step ${integrator.timestep} fs`,
+    `seed ${integrator.seed}`,
+  ];
   return [
     `Simulation: step ${formatNumber(run.step)} of ${formatNumber(run.steps)} (${formatNumber(run.time / 1000)} ps)`,
     `${formatNumber(length)} system${length === 1 ? '' : 's'}, ${formatNumber(run.system.masses.length)} particles`,

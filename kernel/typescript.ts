@@ -268,7 +268,9 @@ export class Converter {
         const described: Diagnostic = {
           start: place(d.start!),
           end: place(d.start! + d.length!),
-          messageText: [ts.flattenDiagnosticMessageText(d.messageText, '\n'), ...remarks(d, checker)].join('\n  '),
+          messageText: [ts.flattenDiagnosticMessageText(d.messageText, '\n'), ...remarks(d, checker)].join(
+            '\n  ',
+          ),
           code: d.code,
           category: d.category,
         };

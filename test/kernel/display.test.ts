@@ -6,7 +6,7 @@ import { Cell, state } from '../../kernel/cell.js';
 import { bundle, progressBundle } from '../../kernel/display.js';
 import { metadataOf } from '../../kernel/display-metadata.js';
 import { MdlabError } from '../../lib/errors.js';
-import { langevin, simulate } from '../../lib/md/index.js';
+import { langevin, simulate, tempering } from '../../lib/md/index.js';
 import { harmonicWell } from '../../lib/models/index.js';
 import { figure, heatmap, line, view } from '../../lib/plot/index.js';
 import { orthorhombic, Structure, Trajectory } from '../../lib/structure/index.js';
@@ -232,6 +232,15 @@ test('potentials, runs and frames say what they are; nothing is dumped', async (
   assert.match(
     await text(run),
     /^Simulation: step 0 of 4 \(0 ps\)\n {2}3 systems, 6 particles\n {2}Langevin, friction 2 \/ps, 300 K, time step 1 fs, seed 7\n/,
+  );
+  const tempered = simulate(pair.with({ box: null }), well, {
+    integrator: langevin({ friction: 2, timestep: 1 }),
+    tempering: tempering({ temperatures: [300, 350], every: 5 }),
+    steps: 4,
+  });
+  assert.match(
+    await text(tempered),
+    /friction 2 \/ps, 2 temperatures from 300 to 350 K exchanged every 5 steps, time/,
   );
   for await (const frame of run)
     assert.match(
