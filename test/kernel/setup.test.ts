@@ -25,6 +25,7 @@ function setup(port: number): Promise<Ended> {
     npm_config_registry: `http://127.0.0.1:${port}/`,
     npm_config_cache: join(folder, 'cache'),
     no_proxy: '127.0.0.1',
+    NO_PROXY: '127.0.0.1',
   };
   return new Promise((resolve) => {
     const options = { env: { ...process.env, ...config }, timeout: 120_000 };
