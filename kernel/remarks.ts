@@ -4,9 +4,13 @@ import ts from 'typescript';
 
 /** More names than these help nobody. */
 const most = 30;
-/** An unknown name in a literal; an argument that shares no property with the options; a value that is none of the choices. */
+/**
+ * An unknown name in a literal; an argument that shares no property with the options; a member that a value lacks; a value that
+ * is none of the choices.
+ */
 const unknownName = 2353;
 const nothingInCommon = 2559;
+const noSuchMember = 2339;
 const wrongValue = new Set([2322, 2345]);
 /** "An argument for 'x' was not provided." */
 const missingArgument = 6210;
@@ -30,17 +34,22 @@ export function remarks(diagnostic: ts.Diagnostic, checker: ts.TypeChecker): str
     .map((r) => ts.flattenDiagnosticMessageText(r.messageText, '\n'));
   const name = code === 2307 && /'((?:@[\w.-]+\/)?[a-z\d][\w.-]*)/.exec(String(messageText))?.[1];
   if (name && !isBuiltin(name) && name !== 'mdlab') own.push(`To install it: npm install ${name}`);
-  return [...own, ...known(diagnostic, checker)];
+  return own.length ? own : known(diagnostic, checker);
 }
 
 /** The names or values that would have been right. */
 function known({ file, start, length, code, messageText }: ts.Diagnostic, checker: ts.TypeChecker): string[] {
   const node = file && nodeAt(file, start!, start! + length!);
   if (!node) return [];
-  if (code === unknownName || code === nothingInCommon) {
-    const names = propertiesOf(code === unknownName ? literalOf(node) : node, checker);
-    return names.length ? [`Known are: ${names.join(', ')}`] : [];
-  }
+  const names =
+    code === unknownName
+      ? namesOf(expected(literalOf(node), checker), checker)
+      : code === nothingInCommon
+        ? namesOf(expected(node, checker), checker)
+        : code === noSuchMember && ts.isPropertyAccessExpression(node.parent)
+          ? namesOf(checker.getTypeAtLocation(node.parent.expression), checker)
+          : [];
+  if (names.length) return [`Known are: ${names.join(', ')}`];
   if (!wrongValue.has(code)) return [];
   const values = choicesOf(ts.isPropertyAssignment(node.parent) ? node.parent.initializer : node, checker);
   // TypeScript spells out a union that has no name of its own.
@@ -70,9 +79,16 @@ function expected(node: ts.Node | undefined, checker: ts.TypeChecker): ts.Type |
   return type && checker.getNonNullableType(type);
 }
 
-function propertiesOf(node: ts.Node | undefined, checker: ts.TypeChecker): string[] {
-  const type = expected(node, checker);
-  const names = type ? checker.getPropertiesOfType(type).map((p) => p.name) : [];
+/** Of what a person may name; none where they are too many. */
+function namesOf(type: ts.Type | undefined, checker: ts.TypeChecker): string[] {
+  const names = (type ? checker.getPropertiesOfType(type) : [])
+    .filter(({ declarations }) =>
+      declarations?.every(
+        (d) => !(ts.getCombinedModifierFlags(d) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)),
+      ),
+    )
+    .map((p) => p.name)
+    .filter((name) => !/^(__@|#)/.test(name));
   return names.length <= most ? names : [];
 }
 

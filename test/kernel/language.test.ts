@@ -100,6 +100,12 @@ test('an unknown option and an unknown value come with those that are known', as
   assert.match((await s.error("draw9({ kind: 'blau' })")).text, /TS2322\n {2}Known are: "red", "green"\n/);
   assert.match((await s.error("take9('blau', {})")).text, /TS2345\n {2}Known are: "red", "green"\n/);
   assert.match((await s.error("take9('red')")).text, /TS2554\n {2}An argument for 'o' was not provided\.\n/);
+  await s.value(
+    'class Thing9 { private hidden = 1; size = 2; [Symbol.iterator]() { return [this.hidden].values(); } grow() {} }',
+  );
+  assert.match((await s.error('new Thing9().width')).text, /TS2339\n {2}Known are: size, grow\n/);
+  assert.not.match((await s.error("'text'.width")).text, /Known are/);
+  assert.not.match((await s.error('Promise.resolve({ a9: 1 }).a9')).text, /Known are/);
   const told = await s.error("const k9: 'red' | 'green' = 'blau' as 'blau'");
   assert.not.match(told.text, /Known are/);
   assert.not.match((await s.error('const n9: string = 3')).text, /Known are/);
