@@ -2,7 +2,15 @@
 import { checkOptionNames, invalid } from '../errors.js';
 import type { Potential } from '../models/index.js';
 import type { Structure } from '../structure/index.js';
-import { checkCount, tempering as checkedTempering, checkPositive, type Integrator } from './integrators.js';
+import {
+  checkCount,
+  tempering as checkedTempering,
+  checkPositive,
+  type Integrator,
+  type LangevinOptions,
+  langevin,
+  velocityVerlet,
+} from './integrators.js';
 import type { Outputs, SimulateOptions } from './options.js';
 import { Simulation } from './simulation.js';
 import { makeSystem } from './system.js';
@@ -112,6 +120,10 @@ function checkOptions(options: SimulateOptions): void {
   if (kind !== 'langevin' && kind !== 'velocityVerlet') {
     invalid('simulate.integrator', 'must be langevin({…}) or velocityVerlet({…})', integrator);
   }
+  // It may be a changed copy that nothing has looked at.
+  const { kind: _, friction, ...motion } = integrator;
+  if (kind === 'langevin') langevin({ ...motion, friction } as LangevinOptions);
+  else velocityVerlet(motion as LangevinOptions);
   checkCount('simulate.steps', options.steps, 0);
   if (options.every !== undefined) checkCount('simulate.every', options.every);
   if (options.replicas !== undefined) checkCount('simulate.replicas', options.replicas);

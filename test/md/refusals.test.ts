@@ -75,6 +75,7 @@ test('options out of range are refused, each by name', () => {
   refuse({ skin: -1 }, /simulate.skin: must be at least 0, received -1; give it in Å/);
   refuse({ displacementLimit: 0 }, /simulate.displacementLimit: must be positive/);
   refuse({ integrator: {} }, /simulate.integrator: must be langevin/);
+  refuse({ integrator: { ...integrator, timestep: -4 } }, /langevin.timestep: must be positive, received -4/);
   refuse({ integrator: langevin({ timestep: 2 }) }, /simulate.integrator.temperature: must be given/);
   refuse(
     { integrator: langevin({ timestep: 2, temperature: [300, 310] }), replicas: 3 },
