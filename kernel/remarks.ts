@@ -14,13 +14,23 @@ const noSuchMember = 2339;
 const wrongValue = new Set([2322, 2345]);
 /** "An argument for 'x' was not provided." */
 const missingArgument = 6210;
-/** Parameters without a type: where something else is wrong, mostly because a type they would have had is unknown. */
+/** Parameters without a type. */
 const untyped = new Set([7006, 7019, 7031]);
 
-/** Errors without those that follow from others. */
+/**
+ * Errors without those that follow from others: a function that is an argument would have had its parameters' types from a
+ * name that is wrong or not known.
+ */
 export function withoutConsequences(found: readonly ts.Diagnostic[]): readonly ts.Diagnostic[] {
-  const causes = found.filter((d) => !untyped.has(d.code));
-  return causes.length ? causes : found;
+  const causes = found.filter((d) => !untyped.has(d.code) || !takesTypes(d));
+  return causes.some((d) => !untyped.has(d.code)) ? causes : found;
+}
+
+/** Whether the place lies in a function that may have types from around it, as no declaration has. */
+function takesTypes({ file, start, length }: ts.Diagnostic): boolean {
+  const node = file && nodeAt(file, start!, start! + length!);
+  const owner = node && ts.findAncestor(node, ts.isFunctionLike);
+  return owner !== undefined && (ts.isArrowFunction(owner) || ts.isFunctionExpression(owner));
 }
 
 /**

@@ -85,6 +85,8 @@ export function findNativeContacts(
 ): Int32Array {
   checkOptionNames<typeof options>('findNativeContacts', options, findOptionNames);
   const { cutoff = 4.5, separation = 3 } = options;
+  if (!(cutoff > 0 && Number.isFinite(cutoff)))
+    invalid('nativeContacts.cutoff', 'must be positive and finite', cutoff, 'give a length in Å');
   const names = native.residues;
   if (names === undefined)
     return invalid('nativeContacts.native', 'must have residue names', 'none', 'give `pairs` instead');

@@ -28,11 +28,14 @@ export interface SimulateOptions {
   displacementLimit?: number;
   /** Noise is drawn by (seed, step, replica, particle); this is the number of the first replica. Default 0. */
   firstReplica?: number;
-  /** Writes every frame to this file, and continues it on resume; one file per system, numbered, where there are several. */
+  /**
+   * Writes every frame to this file; one file per system, numbered, where there are several. `resume` continues it, a new
+   * run replaces what is there at its first frame.
+   */
   trajectory?: string;
   /**
    * Writes the run to this file every so many steps (default: ten frames), at the end, and when it is interrupted or
-   * fails; `resume` goes on from it with the same bits.
+   * fails; `resume` goes on from it with the same bits. A new run replaces what is there.
    */
   checkpoint?: string | { file: string; every?: number };
   /** A live line on stderr or in the notebook; a string names it. Default: where somebody is looking. */

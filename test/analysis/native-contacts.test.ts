@@ -67,6 +67,10 @@ test('given pairs need no names', () => {
     () => nativeContacts(native, native, { pairs: [0, 3] }),
     /must name particles 0..2, received 3/,
   );
+  assert.throws(
+    () => findNativeContacts(native, { cutoff: -1 }),
+    /nativeContacts\.cutoff: must be positive and finite, received -1/,
+  );
   assert.throws(() => nativeContacts(native, native, { pairs: [] }), /must have at least one contact/);
   assert.throws(
     () => nativeContacts(native, native, { kind: 'x' as never, pairs: [0, 1] }),

@@ -228,7 +228,7 @@ test('what cannot be answered is an error that names the particles', () => {
   );
   assert.throws(
     () => evaluate(priors(n + 1, []), s),
-    /must have the 10 particles of its topology, received 9/,
+    /must have the 10 particles of its topology, received 9; make its terms of this structure/,
   );
   assert.throws(
     () => priors(n, [screenedCoulomb({ tuples: [0, 1], strength: 1, kappa: 0.1, switch: [9, 9] })]),

@@ -44,7 +44,7 @@ for (const way of ways) {
     const wrong = atoms(0, 0, 0, 1, 1, 1).with({ types: Int32Array.of(0, 25) });
     assert.match(
       code(() => evaluate(model, [atoms(0, 0, 0), wrong])),
-      /EINVALID schnet: type of atom 1 of system 1 must be 0..24 .*received 25/,
+      /EINVALID schnet: type of atom 1 of system 1 must be 0..24 .*received 25; give the structure the types/,
     );
   });
 }

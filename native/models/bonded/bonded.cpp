@@ -238,7 +238,8 @@ void Bonded::checkBatch(const Batch& batch) const {
     const std::int32_t atoms = batch.offsets[s + 1] - batch.offsets[s];
     if (atoms != wanted)
       invalid("bonded: system " + std::to_string(s) + " must have the " + std::to_string(wanted) +
-              " particles of its topology, received " + std::to_string(atoms));
+              " particles of its topology, received " + std::to_string(atoms) +
+              "; make its terms of this structure, or give the one they were made of");
   }
 }
 

@@ -76,7 +76,8 @@ void checkTypes(const Batch& batch, const SchnetConfig& config) {
       const auto s = systemOf(batch, i);
       invalid("schnet: type of atom " + std::to_string(i - batch.offsets[s]) + " of system " +
               std::to_string(s) + " must be 0.." + std::to_string(config.types - 1) +
-              " (the embedding's rows), received " + std::to_string(batch.types[i]));
+              " (the embedding's rows), received " + std::to_string(batch.types[i]) +
+              "; give the structure the types that the model was trained with");
     }
 }
 
