@@ -114,8 +114,10 @@ class Run {
   async all(): Promise<RunResult> {
     // A place that cannot be written is better known now than after hours.
     this.write('running');
-    // Loading the compiler is no cell's time.
-    await this.session.isComplete('');
+    // Loading the compiler is no cell's time. A terminal's Ctrl-C can end one that is only being started.
+    await this.session.isComplete('').catch((e: unknown) => {
+      if (!this.options.signal?.aborted) throw e;
+    });
     let index = 0;
     for (const cell of this.cells) {
       index++;

@@ -309,6 +309,28 @@ test('an interrupt of the command writes what was done and exits with 130', asyn
   );
 });
 
+test('an interrupt that ends the compiler as it starts is one, and no failure', async () => {
+  const abort = new AbortController();
+  const run = runNotebook(notebook('1'), { output: undefined, signal: abort.signal });
+  abort.abort();
+  const compilers = async (): Promise<number[]> => {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=,args=', '--ppid', `${process.pid}`]);
+    return stdout
+      .split('\n')
+      .flatMap((line) => (/compiler-main/.test(line) ? [Number.parseInt(line, 10)] : []));
+  };
+  let going = true;
+  // One of a snapshot that ends is replaced by another.
+  const killer = (async () => {
+    while (going) for (const pid of await compilers()) process.kill(pid, 'SIGKILL');
+  })();
+  const result = await run.finally(() => {
+    going = false;
+  });
+  await killer.catch(() => {}); // it was gone already
+  assert.ok(result.interrupted);
+});
+
 test('a folder to write into that is not there is named before any cell runs', async () => {
   const mark = join(folder, 'ran.txt');
   const file = notebook(
