@@ -85,16 +85,23 @@ function describePotential(p: Potential): string {
 
 /** What else tells how exact it is. */
 function wayOf(p: Potential): string[] {
-  const { entries, envelopeGradient, operands, techniques, tolerance } = p.info;
-  const { reached } = p as { reached?: number };
-  const missed = reached === undefined ? '' : ` out of reach (error ${formatNumber(reached, 2)})`;
+  const { entries, envelopeGradient, operands, techniques } = p.info;
   return [
     ...(entries && entries !== 'float32' ? [`entries ${entries}`] : []),
-    ...(tolerance === undefined ? [] : [`tolerance ${formatNumber(tolerance)}${missed}`]),
+    ...toleranceOf(p),
     ...(operands ? [`operands ${operands}`] : []),
     ...(techniques ? [`techniques ${techniques}`] : []),
     ...(envelopeGradient === false ? ['without the gradient of the envelope'] : []),
   ];
+}
+
+/** @example ['tolerance 1e-8 out of reach (error 0.00023)'], and nothing of what has no table */
+export function toleranceOf(p: Potential): string[] {
+  const { tolerance } = p.info;
+  if (tolerance === undefined) return [];
+  const { reached } = p as { reached?: number };
+  const missed = reached === undefined ? '' : ` out of reach (error ${formatNumber(reached, 2)})`;
+  return [`tolerance ${formatNumber(tolerance)}${missed}`];
 }
 
 function describeSimulation(run: Simulation): string {

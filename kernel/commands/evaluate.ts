@@ -1,7 +1,6 @@
 /** `mdlab evaluate`: energy and forces of one structure from the command line. */
 import { parseArgs } from 'node:util';
 import { invalid, unknownChoice } from '../../lib/errors.js';
-import { formatNumber } from '../../lib/format.js';
 import {
   type Backend,
   beadTypeCount,
@@ -14,6 +13,7 @@ import {
   type Structure,
 } from '../../lib/index.js';
 import { energyUnits, lengthUnits } from '../../lib/units.js';
+import { toleranceOf } from '../describe.js';
 
 export const help = `mdlab evaluate MODEL STRUCTURE [options]   energy and forces of a structure, in the model file's units
       --backend reference|cpu|cuda          default the fastest that works here
@@ -82,9 +82,7 @@ export async function run(args: string[]): Promise<number> {
     console.log(JSON.stringify({ energy, forces, units, backend, pipeline, entries, tolerance }));
     return 0;
   }
-  const missed = model.reached === undefined ? '' : ` out of reach (error ${formatNumber(model.reached, 2)})`;
-  const table =
-    tolerance === null ? [] : [`entries ${entries}`, `tolerance ${formatNumber(tolerance)}${missed}`];
+  const table = [entries && `entries ${entries}`, ...toleranceOf(model)];
   const how = [model.backend, deviceName, model.pipeline, model.precision, ...table]
     .filter(Boolean)
     .join(', ');

@@ -39,9 +39,9 @@ const enough = 32;
  * has it, Phys. Rev. E 98, 043304 (2018)): a slow motion under fast noise shows in large blocks only. Correlation too
  * weak to be seen is allowed for by an error from blocks four times as large, as long as there are eight.
  *
- * It has converged where 32 such independent blocks fit into the series, or no correlation is seen at all among eight values or more. Most
- * series shorter than about a hundred correlation times have not; one whose slow part hides in its noise may pass with an
- * error that is too small.
+ * It has converged where 32 such independent blocks fit into the series, or no correlation is seen at all among eight
+ * values or more. Most series shorter than about a hundred correlation times have not; one whose slow part hides in its
+ * noise may pass with an error that is too small.
  * @throws EINVALID for fewer than two values or one that is not finite
  */
 export function blockAverage(series: ArrayLike<number>): BlockAverage {

@@ -1,5 +1,5 @@
 import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
-import { neighborList, type PairList } from '../neighbors/index.js';
+import { checkCutoff, neighborList, type PairList } from '../neighbors/neighbor-list.js';
 import { Structure } from '../structure/structure.js';
 import { residueIndices } from './dihedral.js';
 import {
@@ -85,8 +85,7 @@ export function findNativeContacts(
 ): Int32Array {
   checkOptionNames<typeof options>('findNativeContacts', options, findOptionNames);
   const { cutoff = 4.5, separation = 3 } = options;
-  if (!(cutoff > 0 && Number.isFinite(cutoff)))
-    invalid('nativeContacts.cutoff', 'must be positive and finite', cutoff, 'give a length in Å');
+  checkCutoff('nativeContacts.cutoff', cutoff);
   const names = native.residues;
   if (names === undefined)
     return invalid('nativeContacts.native', 'must have residue names', 'none', 'give `pairs` instead');

@@ -1,5 +1,5 @@
 import { checkOptionNames, invalid } from '../errors.js';
-import { neighborList } from '../neighbors/index.js';
+import { checkCutoff, neighborList } from '../neighbors/neighbor-list.js';
 import { volume } from '../structure/box.js';
 import { Structure } from '../structure/structure.js';
 import { Trajectory } from '../structure/trajectory.js';
@@ -38,8 +38,7 @@ export interface Rdf {
 export function rdf(frames: Structure | Trajectory | readonly Structure[], options: RdfOptions): Rdf {
   checkOptionNames<RdfOptions>('rdf', options, { cutoff: true, bins: true, particles: true, around: true });
   const { cutoff, bins = 200 } = options;
-  if (!(cutoff > 0 && cutoff < Number.POSITIVE_INFINITY))
-    invalid('rdf.cutoff', 'must be positive and finite', cutoff, 'give a length in Å');
+  checkCutoff('rdf.cutoff', cutoff);
   if (!(Number.isInteger(bins) && bins > 0)) invalid('rdf.bins', 'must be a positive whole number', bins);
   const counts = new Float64Array(bins);
   const ideal = new Float64Array(bins);

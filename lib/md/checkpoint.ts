@@ -1,7 +1,7 @@
 /**
  * A run in a file, to go on from exactly: a safetensors file with the state's arrays, the structures, and one JSON
- * string `mdlab` in its metadata, beside a digest of both. Written to a second name, put on the disk and renamed, so that a killed process
- * leaves the last whole checkpoint.
+ * string `mdlab` in its metadata, beside a digest of both. Written to a second name, put on the disk and renamed, so that
+ * a killed process leaves the last whole checkpoint.
  */
 import { createHash } from 'node:crypto';
 import { MdlabError, malformed } from '../errors.js';

@@ -47,7 +47,7 @@ export async function resume(
     signal: true,
   });
   const stored = readCheckpoint(file);
-  checkPotential(file, stored.options.potential, potential);
+  comparePotential(file, 'resume.potential', stored.options.potential, potentialRecord(potential));
   const { every, removeCenterOfMass, replicas } = stored.options;
   const system = makeSystem('resume', stored.structures, potential, replicas, removeCenterOfMass);
   checkTypes(file, stored, system);
@@ -82,17 +82,9 @@ function trajectoryOf(
   return file === undefined ? {} : { trajectory: file };
 }
 
-function checkPotential(file: string, stored: PotentialRecord, potential: Potential): void {
-  comparePotential(file, 'resume.potential', stored, potentialRecord(potential));
-}
-
+/** Of every term of a sum; ways, weights and parameters as far as the checkpoint tells them. */
 function comparePotential(file: string, where: string, stored: PotentialRecord, now: PotentialRecord): void {
   compare(file, where, ['name', 'backend', 'precision', 'pipeline'], stored, now);
-  compareWays(file, where, stored, now);
-}
-
-/** Entries, tolerances, weights, parameters …: of every term, as far as the checkpoint tells them. */
-function compareWays(file: string, where: string, stored: PotentialRecord, now: PotentialRecord): void {
   const { terms } = stored;
   if (!terms) {
     const told = ways.filter((key) => stored[key] !== undefined);

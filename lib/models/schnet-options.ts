@@ -79,8 +79,8 @@ export interface SchnetOptions {
   /**
    * With pipeline `table`: error allowed in the tabulated filters' values and slopes, RMS relative to RMS, of every block; the number of
    * intervals follows. Where a table cannot have enough of them (1016 on a GPU and with 16 bits, less where a GPU's shared memory
-   * is small) or rounding is more than this, it gets the fewest whose error is within a tenth of the least
-   * that can be had; `table.worstError`, and `reached` of the model, say what that is.
+   * is small) or rounding is more than this, it gets the fewest whose error is within a tenth of the
+   * least that can be had; `table.worstError`, and `reached` of the model, say what that is.
    * Default 3e-6 on a CPU and 1e-5 on a GPU, where more intervals than fit fast memory cost more than they bring: forces
    * are then within 1e-5 of the network's; 1e-4 with `entries: 'int16'`, for forces within about 1e-4, and 1e-3 with `float16`,
    * for forces within about 1e-3: its bits leave 2e-4 to 3e-4 however many intervals there are.

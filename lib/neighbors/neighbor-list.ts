@@ -106,6 +106,12 @@ export class NeighborList {
   }
 }
 
+/** @throws EINVALID for a length that pairs cannot be cut at */
+export function checkCutoff(subject: string, cutoff: number): void {
+  if (!(cutoff > 0 && cutoff < Number.POSITIVE_INFINITY))
+    invalid(subject, 'must be positive and finite', cutoff, 'give a length in Å');
+}
+
 /**
  * Finds the neighbours of every particle. Boxes may be open, orthorhombic or triclinic, periodic in any
  * subset of directions; positions need not be wrapped. Particles of different structures never meet.
@@ -129,8 +135,7 @@ export function neighborList(
   });
   const all: readonly Structure[] = Array.isArray(structures) ? structures : [structures as Structure];
   const { cutoff, skin = 0, algorithm, backend = 'cpu' } = options;
-  if (!(cutoff > 0 && cutoff < Number.POSITIVE_INFINITY))
-    invalid('neighborList.cutoff', 'must be positive and finite', cutoff, 'give a length in Å');
+  checkCutoff('neighborList.cutoff', cutoff);
   if (!(skin >= 0 && skin < Number.POSITIVE_INFINITY))
     invalid('neighborList.skin', 'must be zero or positive', skin, 'give a length in Å');
   if (algorithm !== undefined && !algorithms.includes(algorithm))

@@ -1,6 +1,6 @@
 // Starting and ending: what the kernel leaves behind, and what it says when it cannot start.
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -8,42 +8,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { skip } from '../tools.js';
 import { Client, cli, connection } from './client.js';
-import { addressesOf, listening, sleep, TestSession, temporaryFolder } from './tools.js';
-
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
-  } catch {
-    return false;
-  }
-};
+import { addressesOf, alive, descendants, listening, sleep, TestSession, temporaryFolder } from './tools.js';
 
 async function gone(pid: number, seconds: number): Promise<boolean> {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(20))
     if (!alive(pid)) return true;
   return false;
-}
-
-/**
- * What a process has started, and what those have; none where there is no /proc. The maker of the compiler's snapshot is left
- * out: it serves later kernels, and ends by itself.
- */
-function descendants(of: number): number[] {
-  if (!existsSync('/proc/self/stat')) return [];
-  const parents = readdirSync('/proc')
-    .filter((f) => /^\d+$/.test(f))
-    .flatMap((f) => {
-      try {
-        return [[Number(f), Number(readFileSync(`/proc/${f}/stat`, 'utf8').split(') ')[1]!.split(' ')[1])]];
-      } catch {
-        return [];
-      }
-    });
-  const found = [of];
-  for (const p of found) found.push(...parents.filter(([, parent]) => parent === p).map(([pid]) => pid!));
-  const command = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  return found.slice(1).filter((pid) => alive(pid) && !command(pid).includes('snapshot-build'));
 }
 
 function mdlab(

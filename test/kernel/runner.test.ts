@@ -8,7 +8,7 @@ import { cellPrinter } from '../../kernel/commands/run.js';
 import { type CellOutput, overwrite, parseNotebook, readNotebook } from '../../kernel/notebook.js';
 import { type CellProgress, runNotebook } from '../../kernel/runner.js';
 import { root } from '../tools.js';
-import { sleep, temporaryFolder } from './tools.js';
+import { descendants, sleep, temporaryFolder } from './tools.js';
 
 const folder = temporaryFolder();
 const cli = join(root, 'dist', 'kernel', 'cli.js');
@@ -310,8 +310,6 @@ test('an interrupt of the command writes what was done and exits with 130', asyn
 });
 
 test('an interrupt that ends the compiler as it starts is one, and no failure', async () => {
-  const children = `/proc/self/task/${process.pid}/children`;
-  if (!existsSync(children)) return;
   const abort = new AbortController();
   const run = runNotebook(notebook('1'), { output: undefined, signal: abort.signal });
   abort.abort();
@@ -322,7 +320,7 @@ test('an interrupt that ends the compiler as it starts is one, and no failure', 
   const killer = (async () => {
     // One of a snapshot that ends is replaced by another.
     for (; going; await sleep(10))
-      for (const pid of readFileSync(children, 'utf8').split(' ').filter(Boolean).map(Number))
+      for (const pid of descendants(process.pid))
         if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('compiler-main'))
           process.kill(pid, 'SIGKILL');
   })().catch(() => {}); // it was gone already

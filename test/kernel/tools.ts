@@ -1,5 +1,5 @@
 // A session whose outputs are collected, for tests.
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Connection } from '../../kernel/connection.js';
@@ -61,6 +61,36 @@ export class TestSession {
   close(): Promise<void> {
     return this.session.close();
   }
+}
+
+export const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * What a process has started, and what those have; none where there is no /proc. The maker of the compiler's snapshot is left
+ * out: it serves later kernels, and ends by itself.
+ */
+export function descendants(of: number): number[] {
+  if (!existsSync('/proc/self/stat')) return [];
+  const parents = readdirSync('/proc')
+    .filter((f) => /^\d+$/.test(f))
+    .flatMap((f) => {
+      try {
+        return [[Number(f), Number(readFileSync(`/proc/${f}/stat`, 'utf8').split(') ')[1]!.split(' ')[1])]];
+      } catch {
+        return [];
+      }
+    });
+  const found = [of];
+  for (const p of found) found.push(...parents.filter(([, parent]) => parent === p).map(([pid]) => pid!));
+  const command = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  return found.slice(1).filter((pid) => alive(pid) && !command(pid).includes('snapshot-build'));
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
