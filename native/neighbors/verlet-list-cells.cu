@@ -112,7 +112,10 @@ __device__ unsigned long long scanTile(const ListArguments& a, unsigned epoch, i
 
 }  // namespace
 
-// Clears the cells; extents of open directions. A thread per atom or cell.
+// Shares here are of a million atoms of a liquid on one H200, by counters of ncu.
+
+// Clears the cells; extents of open directions. A thread per atom or cell. Floor: 4 bytes a cell
+// and an atom, 1 µs; 5.5 µs, warps wait for their loads.
 __global__ void __launch_bounds__(listThreads) measureSystems(ListArguments a) {
   if (!a.state->moved) return;
   const int t = blockIdx.x * listThreads + threadIdx.x;
@@ -133,7 +136,7 @@ __global__ void __launch_bounds__(listThreads) measureSystems(ListArguments a) {
   }
 }
 
-// Grids of all systems. One block.
+// Grids of all systems. One block: 4.3 µs, the latency of a system's grid and of the sum over them.
 __global__ void __launch_bounds__(listThreads) planGrids(ListArguments a) {
   __shared__ int scratch[32];
   if (!a.state->moved) return;
@@ -156,8 +159,9 @@ __global__ void __launch_bounds__(listThreads) planGrids(ListArguments a) {
   a.state->fullest = 0;
 }
 
-// The cell of every atom, and how many are in each. A thread per atom. Floor: 24 bytes read, 32
-// written, one atomic an atom.
+// The cell of every atom, and how many are in each. A thread per atom. Floor: 24 bytes read, 36
+// written, 12 µs, and one atomic an atom; 43 µs: atomics and scattered words keep the second-level
+// cache 83 % busy.
 __global__ void __launch_bounds__(listThreads) binAtoms(ListArguments a) {
   if (!a.state->moved) return;
   const int i = blockIdx.x * listThreads + threadIdx.x;
@@ -194,6 +198,7 @@ __global__ void __launch_bounds__(listThreads) binAtoms(ListArguments a) {
   a.slot[i] = atomicAdd(a.cellStart + cell, 1);
 }
 
+// Where each cell's atoms begin. Blocks hand their sums on: 6.2 µs, that latency.
 __global__ void __launch_bounds__(listThreads) scanCells(ListArguments a) {
   __shared__ int ticket;
   if (!a.state->moved) return;
@@ -204,6 +209,8 @@ __global__ void __launch_bounds__(listThreads) scanCells(ListArguments a) {
   if (tile + 1 == gridDim.x && threadIdx.x == 0) a.state->tickets[0] = 0;
 }
 
+// Floor: 12 bytes read and 4 written an atom, 3 µs; 21 µs: words that lie scattered move 32 bytes
+// each, the second-level cache is 73 % busy.
 __global__ void __launch_bounds__(listThreads) scatterAtoms(ListArguments a) {
   if (!a.state->moved) return;
   const int i = blockIdx.x * listThreads + threadIdx.x;
@@ -211,7 +218,9 @@ __global__ void __launch_bounds__(listThreads) scatterAtoms(ListArguments a) {
 }
 
 // Atoms of a cell take the order of their indices, whatever order they came in, and their places
-// get all that the sieve reads. A thread per place.
+// get all that the sieve reads. A thread per place. Floor: 32 bytes read and 32 written an atom, 13
+// µs; 53 µs: every atom reads the indices of its whole cell and writes to scattered places, which
+// keeps load unit and second-level cache 70 % busy.
 __global__ void __launch_bounds__(listThreads) orderAtoms(ListArguments a) {
   if (!a.state->moved) return;
   const int p = blockIdx.x * listThreads + threadIdx.x;
@@ -238,6 +247,7 @@ __global__ void __launch_bounds__(listThreads) orderAtoms(ListArguments a) {
   a.turns[place] = packTurns(int(turns[0]), int(turns[1]), int(turns[2]));
 }
 
+// Where each row begins. Floor: 8 bytes an atom, 2 µs; 17 µs: blocks wait for the sums before them.
 __global__ void __launch_bounds__(listThreads) scanRows(ListArguments a) {
   __shared__ int ticket;
   if (!a.state->moved) return;

@@ -199,7 +199,9 @@ __global__ void __launch_bounds__(listThreads) buildPairs(ListArguments a) {
 }
 
 // The rows of systems that look at all pairs, beside others that use cells; a warp takes every so
-// many rows.
+// many rows. Floor: that of buildPairs, half of it each. 64 × 269 beads within 5.5 Å take an H200
+// 40 and 66 µs, 56 and 64 % of all instructions that can be issued: what buildPairs says holds
+// here.
 __global__ void __launch_bounds__(listThreads) countPairRows(ListArguments a) {
   if (!a.state->moved || !a.state->pairSystems) return;
   const int warps = gridDim.x * listWarps;
@@ -222,7 +224,8 @@ __global__ void __launch_bounds__(listThreads) fillPairRows(ListArguments a) {
 }
 
 // Before a build from the host: finds the first position that is not finite, and wrapped atoms too
-// far from the first one of their system to count the boxes between.
+// far from the first one of their system to count the boxes between. Floor: 24 bytes an atom; a
+// million take 17 µs, 35 % of the memory's peak: warps wait for their loads two thirds of the time.
 __global__ void __launch_bounds__(listThreads) checkPositions(ListArguments a) {
   const int i = blockIdx.x * listThreads + threadIdx.x;
   if (i >= a.batch.atoms) return;

