@@ -330,7 +330,8 @@ test('flashschnet.ipynb: what the text says of dynamics in fewer bits', () => {
 });
 
 test("the trained model's card: ten million steps", () => {
-  const card = readFileSync(join(root, 'data', 'models', 'README.md'), 'utf8');
+  const whole = readFileSync(join(root, 'data', 'models', 'README.md'), 'utf8');
+  const [card, small] = whole.split('One replica of CLN025') as [string, string];
   const [model, teacher] = ['model', 'teacher'].map((what) => row(stability, { what, protein: '1ENH' })) as [
     (column: string) => number,
     (column: string) => number,
@@ -344,7 +345,9 @@ test("the trained model's card: ten million steps", () => {
   assert.match(card, /in four stretches/);
   assert.is(model('steps'), 1e7);
   assert.match(readme, /is stable over ten million\s+steps/);
-  const { radii } = stability.find((r) => r['what'] === 'model') as unknown as {
+  const { radii } = stability.find(
+    (r) => r['what'] === 'model' && r['protein'] === ('1ENH' as string),
+  ) as unknown as {
     radii: { from: number; counts: number[] };
   };
   const part = (over: number): number =>
@@ -357,11 +360,31 @@ test("the trained model's card: ten million steps", () => {
     pattern(`\\| ${name} \\| `, ...columns.slice(1).map((_, k) => (k % 2 ? ' \\| ' : ' ± ')), ' \\|');
   numbers(card, line('model, one run of 40 ns'), columns.map(model));
   numbers(card, line('teacher, 32 runs of 4 ns'), columns.map(teacher));
-  const { tenths } = stability.find((r) => r['what'] === 'teacher') as unknown as {
+  const { tenths } = stability.find(
+    (r) => r['what'] === 'teacher' && r['protein'] === ('1ENH' as string),
+  ) as unknown as {
     tenths: Record<string, number[]>;
   };
   const late = (key: string): number => tenths[key]!.slice(4).reduce((sum, x) => sum + x / 6, 0);
   numbers(card, pattern('from 1\\.6 ns on they have ', ' Å, ', ' and ', ' eV'), ['Rg', 'Q', 'E'].map(late));
+
+  const [ours, theirs] = ['model', 'teacher'].map((what) => row(stability, { what, protein: 'CLN025' })) as [
+    (column: string) => number,
+    (column: string) => number,
+  ];
+  assert.is(ours('steps'), 1e7);
+  assert.is(ours('stretches'), 2);
+  numbers(small, pattern('without diverging, ', ' ms each, in two stretches'), [ours('ms/step')]);
+  numbers(small, pattern('Rg goes from ', ' to ', ' Å'), ['least Rg', 'most Rg'].map(ours));
+  numbers(small, line('model, one run of 40 ns'), columns.map(ours));
+  numbers(small, line('teacher, 32 runs of 4 ns'), columns.map(theirs));
+  const apart = (key: string): number =>
+    (ours(key) - theirs(key)) / Math.hypot(...[ours, theirs].map((of) => of(`± ${key.split(' ')[0]}`)));
+  for (const key of ['Q', 'E (eV)']) assert.ok(Math.abs(apart(key)) < 2, `${key}: ${apart(key)}`);
+  numbers(small, pattern("model's Rg is ", ' of them larger, ', ' Å'), [
+    apart('Rg'),
+    ours('Rg') - theirs('Rg'),
+  ]);
 });
 
 test.run();
