@@ -305,7 +305,9 @@ export interface Addon {
 
   // schnet.cpp
   schnet(config: NativeSchnetConfig, parameters: Float64Array, options: NativeSchnetOptions): NativePotential;
-  schnetStages(potential: NativePotential): Record<string, number>;
+  schnetTimes(
+    potential: NativePotential,
+  ): { stage: string; seconds: number; kernel?: string; launches?: number }[];
   schnetTable(potential: NativePotential): {
     intervals: number;
     bytes: number;

@@ -1,4 +1,5 @@
 export { type HarmonicWellOptions, harmonicWell } from './harmonic-well.js';
+export type { KernelWork, Work } from './kernel-work.js';
 export { type LennardJonesOptions, lennardJones } from './lennard-jones.js';
 export { type LoadModelOptions, loadModel, type SaveModelOptions, saveModel } from './load.js';
 export { loadPriors, type MlcgOptions, mlcgTerms } from './mlcg.js';
@@ -48,9 +49,10 @@ export {
   type SchnetPipeline,
   type SchnetTable,
   type SchnetTechniques,
+  type StageTime,
   schnet,
 } from './schnet.js';
 export type { SchnetActivation, SchnetConfig, TensorMap } from './schnet-config.js';
 export { defaultSchnetConfig, type RandomSchnetOptions, randomSchnet } from './schnet-random.js';
-export { type SchnetWorkOptions, type StageWork, schnetWork } from './schnet-work.js';
+export { type SchnetWorkOptions, schnetWork } from './schnet-work.js';
 export { residueInteractions, type TeacherOptions, teacher } from './teacher.js';

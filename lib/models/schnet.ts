@@ -52,6 +52,16 @@ export interface SchnetTable {
   maxSlopeError: number;
 }
 
+/** Time of a stage of an evaluation, or of one kernel in it. */
+export interface StageTime {
+  stage: string;
+  /** s; of a kernel that of all launches. */
+  seconds: number;
+  /** On a GPU: as its source in native/ calls it; `cublasLtMatmul` and `memset` are the libraries'. */
+  kernel?: string;
+  launches?: number;
+}
+
 /** A SchNet model: weights, and one way of computing with them. */
 export class Schnet extends Potential {
   readonly config: SchnetConfig;
@@ -128,9 +138,19 @@ export class Schnet extends Potential {
     return this.known;
   }
 
-  /** Seconds spent in each stage of the last evaluation; empty before one and on the reference. */
+  /** Seconds spent in each stage of the last evaluation, on a GPU in its kernels; empty before one and on the reference. */
   get stages(): Record<string, number> {
-    return native().schnetStages(this.handle);
+    const sums: Record<string, number> = {};
+    for (const { seconds, stage } of this.times) sums[stage] = (sums[stage] ?? 0) + seconds;
+    return sums;
+  }
+
+  /**
+   * Times of the last evaluation: on a CPU of each stage, on a GPU of each kernel of each stage, by the device's clock and without
+   * the overlap that a run's captured steps have. Empty before one and on the reference.
+   */
+  get times(): StageTime[] {
+    return native().schnetTimes(this.handle);
   }
 
   /** Size and measured error of the tabulated filters; null on the other pipelines. */

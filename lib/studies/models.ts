@@ -3,6 +3,7 @@ import { checkOptionNames, invalid } from '../errors.js';
 import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { type EvaluateResult, evaluate, type Potential } from '../models/potential.js';
+import type { StageTime } from '../models/schnet.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
@@ -215,24 +216,34 @@ export interface Staged {
  */
 export function stageStudy(options: ModelStudyOptions): Promise<Table> {
   checkOptionNames<ModelStudyOptions>('stageStudy', options, modelStudyOptionNames);
-  return modelStudy('time per stage', options, async (potential, systems, { signal }) => {
-    const staged = potential as Potential & Partial<Staged>;
-    const runs: Record<string, number>[] = [];
+  return timesStudy('time per stage', options, (potential) => {
+    const { stages = {} } = potential as Potential & Partial<Staged>;
+    const times = Object.entries(stages).map(([stage, seconds]) => ({ stage, seconds }));
+    return times.length > 0 ? times : invalid('stageStudy.models', 'must tell their stages', potential.name);
+  });
+}
+
+/** A row for each of the times that a potential tells of its last evaluation, always the same ones in the same order. */
+export function timesStudy(
+  name: string,
+  options: ModelStudyOptions,
+  tell: (potential: Potential) => readonly StageTime[],
+): Promise<Table> {
+  return modelStudy(name, options, async (potential, systems, { signal }) => {
+    const runs: (readonly StageTime[])[] = [];
     let edges = 0;
     const t = await timed(
       () => {
         edges = evaluate(potential, systems).edges;
-        runs.push({ ...staged.stages });
+        runs.push(tell(potential));
       },
       { ...timingOf(options), signal },
     );
     const counted = runs.slice(-t.repeats);
-    const names = Object.keys(counted[0]!);
-    if (names.length === 0) invalid('stageStudy.models', 'must tell their stages', potential.name);
-    const times = names.map((stage) => ({ stage, ...spread(counted.map((r) => r[stage]!)) }));
+    const times = counted[0]!.map((of, k) => ({ of, ...spread(counted.map((r) => r[k]!.seconds)) }));
     const all = times.reduce((a, s) => a + s.median, 0);
-    return times.map(({ stage, median, low, high }) => ({
-      stage,
+    return times.map(({ of, median, low, high }) => ({
+      ...of,
       seconds: median,
       seconds_p5: low,
       seconds_p95: high,

@@ -1,19 +1,18 @@
-/** How near each stage of a model comes to what the machine can do: counted work over measured peaks. */
+/** How near each kernel of a model comes to what the machine can do: counted work over measured peaks. */
 
 import { checkOptionNames, invalid } from '../errors.js';
+import { type KernelWork, kernelWork, type Work, workOfStage } from '../models/kernel-work.js';
 import { deviceOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import { Schnet } from '../models/schnet.js';
-import { type StageWork, schnetWork } from '../models/schnet-work.js';
+import { schnetWork } from '../models/schnet-work.js';
 import { native } from '../native.js';
 import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
-import { type ModelStudyOptions, modelStudyOptionNames, stageStudy } from './models.js';
+import { type ModelStudyOptions, modelStudyOptionNames, timesStudy } from './models.js';
 
-/** Work a second at most, of each kind that `StageWork` counts. */
-export type Ceilings = Readonly<
-  Record<'products' | 'arithmetic' | 'special' | 'bytes' | 'gathered' | 'shared', number>
->;
+/** Work a second at most, of each kind. */
+export type Ceilings = Readonly<Work>;
 
 const units: Readonly<Record<keyof Ceilings, string>> = {
   products: 'products',
@@ -80,22 +79,31 @@ function hostCeilings(): Ceilings {
 
 function operandsOf(potential: Potential): string {
   const { backend, pipeline } = potential.info;
-  const { operands, techniques } = potential instanceof Schnet ? potential.options : {};
-  if (backend !== ('cuda' as string) || pipeline === 'baseline')
-    return techniques?.weights16 ? 'float16' : 'none';
-  return operands ?? 'float32';
+  const { operands, techniques = {} } = potential instanceof Schnet ? potential.options : {};
+  if (techniques.weights16) return 'float16';
+  const fused = techniques.radialBasis && techniques.messagePassing && techniques.aggregation;
+  return backend !== ('cuda' as string) || (pipeline === 'baseline' && !fused)
+    ? 'none'
+    : (operands ?? 'float32');
 }
 
 /**
- * Time of each stage against its floor: the largest of its counted work over the measured peaks.
- * Columns beside `stageStudy`'s: floor (s), bound (what sets it), reached (floor/seconds), operations, bytes (of device
- * memory), intensity (operations/byte), rate (operations/s), bandwidth (bytes/s), peakProducts, peakArithmetic (operations/s), peakBytes (bytes/s). Stages whose work is not counted have null.
+ * Time of each kernel, on a CPU of each stage, against its floor: the largest of its counted work over the measured peaks.
+ * Columns beside `stageStudy`'s: kernel, launches, floor (s), bound (what sets it), reached (floor/seconds), operations, bytes (of
+ * device memory), intensity (operations/byte), rate (operations/s), bandwidth (bytes/s), peakProducts, peakArithmetic (operations/s),
+ * peakBytes (bytes/s). What is not counted has null.
  */
 export async function rooflineStudy(
   options: ModelStudyOptions & { models: Readonly<Record<string, Schnet>> },
 ): Promise<Table> {
   checkOptionNames<ModelStudyOptions>('rooflineStudy', options, modelStudyOptionNames);
-  const rows = (await stageStudy({ name: 'roofline', ...options })).objects() as Record<string, unknown>[];
+  const times = await timesStudy('roofline', options, (potential) => (potential as Schnet).times);
+  const rows = times.objects() as Record<string, unknown>[];
+  /** What the evaluations of a row launched. */
+  const kernelsOf = (row: Record<string, unknown>): string[] =>
+    rows
+      .filter((r) => ['model', 'atoms', 'replicas'].every((key) => r[key] === row[key]))
+      .map((r) => String(r['kernel']));
   // A model that looks at all pairs counts none; another's list tells.
   const edgesOf = ({ atoms, replicas }: Record<string, unknown>): number =>
     Math.max(
@@ -107,60 +115,59 @@ export async function rooflineStudy(
       const edges = edgesOf(row);
       if (!model || row['error'] || !(edges > 0)) return row;
       const atoms = Number(row['atoms']) * Number(row['replicas']);
-      // Where a GPU made no list, teams met each other.
-      const work = workOf(model, edges, atoms, Number(row['edges']) > 0).find(
-        (w) => w.stage === row['stage'],
-      );
+      const counted = workOf(model, edges, atoms, kernelsOf(row));
+      const work =
+        row['kernel'] == null
+          ? workOfStage(counted, String(row['stage']))
+          : counted.find((w) => w.stage === row['stage'] && w.kernel === row['kernel']);
       const c = ceilingsOf(model, String(row['stage']));
       const peaks = { peakProducts: c.products, peakArithmetic: c.arithmetic, peakBytes: c.bytes };
-      return { ...row, ...against(work, c, Number(row['seconds'])), ...peaks };
+      const { kernel = null, launches = null } = row;
+      return { ...row, kernel, launches, ...against(work, c, Number(row['seconds'])), ...peaks };
     }),
   );
 }
 
-function workOf(model: Schnet, edges: number, atoms: number, listed: boolean): StageWork[] {
+/** @param kernels those launched: a batch's size decides between some */
+function workOf(model: Schnet, edges: number, atoms: number, kernels: readonly string[]): KernelWork[] {
   const host = deviceOf(model) === undefined;
   const { pipeline = 'table', config } = model;
   if (host && pipeline === 'table') return hostTableWork(model, edges, atoms);
-  // Counted for the GPU's stages; a CPU divides the baseline otherwise, and all but the messages of flash.
+  // Counted for a GPU; a CPU divides the baseline otherwise, and all but the messages of flash.
   if (host && pipeline === 'baseline') return [];
   const all = schnetWork(config, edges, atoms, {
     pipeline,
+    listed: !kernels.includes('tournamentBegin'),
+    headApart: kernels.includes('nodeTopReverse'),
     entries: model.options.entries ?? 'float32',
-    listed,
     // A CPU multiplies in single precision, once.
     operands: host ? 'tf32' : (model.options.operands ?? 'float32'),
-    element: model.options.techniques?.weights16 ? 2 : 4,
+    techniques: model.options.techniques ?? {},
   });
   return host ? all.filter(({ stage }) => stage.startsWith('message')) : all;
 }
 
 /** Filters looked up as cubics on a CPU, each pair once: four coefficients and both atoms' rows read, sums written back. */
-function hostTableWork({ config }: Schnet, edges: number, atoms: number): StageWork[] {
+function hostTableWork({ config }: Schnet, edges: number, atoms: number): KernelWork[] {
   const { blocks: L, filters: F } = config;
   const pairs = edges / 2;
   const row = 4 * F;
-  const none = { products: 0, special: 0, shared: 0 };
   return [
-    {
-      ...none,
-      stage: 'message',
+    kernelWork('message', 'table', {
       arithmetic: L * pairs * 10 * F,
       gathered: L * pairs * 7 * row,
       bytes: L * (4 * pairs + 2 * atoms * row),
-    },
-    {
-      ...none,
-      stage: 'message reverse',
+    }),
+    kernelWork('message reverse', 'table', {
       arithmetic: pairs * F * (19 * (L - 1) + 9),
       gathered: pairs * row * (8 * (L - 1) + 5),
       bytes: L * (8 * pairs + 3 * atoms * row),
-    },
+    }),
   ];
 }
 
-/** Columns of one stage; null where nothing is counted. */
-function against(work: StageWork | undefined, ceilings: Ceilings, seconds: number): Record<string, unknown> {
+/** Columns of one kernel or stage; null where nothing is counted. */
+function against(work: Work | undefined, ceilings: Ceilings, seconds: number): Record<string, unknown> {
   if (!work) return { floor: null, bound: null, reached: null };
   const times = (Object.keys(units) as (keyof Ceilings)[]).map((kind) => ({
     kind,

@@ -85,13 +85,23 @@ auto asked(const Napi::Value& value, const Ask& ask) {
   return ask(*model);
 }
 
-// schnetStages(potential) -> {[stage]: seconds of the last evaluation}
-Napi::Value jsSchnetStages(const Napi::CallbackInfo& info) {
-  return asked(info[0], [&](const SchnetReport& model) {
-    auto out = Napi::Object::New(info.Env());
-    for (const StageTime& s : model.stages()) out.Set(s.name, s.seconds);
-    return out;
-  });
+// schnetTimes(potential) -> [{stage, seconds, kernel, launches}] of the last evaluation; on the
+// host a stage has no kernel
+Napi::Value jsSchnetTimes(const Napi::CallbackInfo& info) {
+  const auto times = asked(info[0], [](const SchnetReport& model) { return model.times(); });
+  auto out = Napi::Array::New(info.Env(), times.size());
+  for (std::uint32_t k = 0; k < times.size(); ++k) {
+    const StageTime& t = times[k];
+    auto row = Napi::Object::New(info.Env());
+    row.Set("stage", t.stage);
+    row.Set("seconds", t.seconds);
+    if (!t.kernel.empty()) {
+      row.Set("kernel", t.kernel);
+      row.Set("launches", t.launches);
+    }
+    out.Set(k, row);
+  }
+  return out;
 }
 
 // schnetTable(potential) -> report of the tabulated filters, or null
@@ -125,7 +135,7 @@ Napi::Value jsSchnetEstimate(const Napi::CallbackInfo& info) {
 
 void exportSchnet(Napi::Env env, Napi::Object exports) {
   exports.Set("schnet", Napi::Function::New<Guarded<jsSchnet>>(env, "schnet"));
-  exports.Set("schnetStages", Napi::Function::New<Guarded<jsSchnetStages>>(env, "schnetStages"));
+  exports.Set("schnetTimes", Napi::Function::New<Guarded<jsSchnetTimes>>(env, "schnetTimes"));
   exports.Set("schnetEstimate",
               Napi::Function::New<Guarded<jsSchnetEstimate>>(env, "schnetEstimate"));
   exports.Set("schnetTable", Napi::Function::New<Guarded<jsSchnetTable>>(env, "schnetTable"));

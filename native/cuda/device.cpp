@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "cuda/kernel-clock.h"
 
 namespace mdlab::cuda {
 namespace {
@@ -252,7 +253,10 @@ void copyOnDevice(Stream& stream, void* to, const void* from, std::size_t bytes)
           "copy on device");
 }
 void zeroOnDevice(Stream& stream, void* to, std::size_t bytes) {
-  if (bytes) check(driver().memsetD8Async(addressOf(to), 0, bytes, stream.handle()), "zero");
+  if (bytes == 0) return;
+  KernelTimed timed(stream, "memset");
+  check(driver().memsetD8Async(addressOf(to), 0, bytes, stream.handle()), "zero");
+  timed.stop();
 }
 
 namespace {

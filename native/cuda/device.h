@@ -100,11 +100,15 @@ class Stream {
   void join();
   // Whether the next launch is the first after a join(); asked once.
   bool takeJoined() { return std::exchange(joined_, false); }
+  // What times the kernels enqueued from here on; null: nothing does.
+  void setClock(class KernelClock* clock) { clock_ = clock; }
+  KernelClock* clock() const { return clock_; }
 
  private:
   std::shared_ptr<StreamState> state_;
   std::unique_ptr<struct Branch> branch_;
   bool joined_ = false;
+  KernelClock* clock_ = nullptr;
 };
 
 // Time between two points of a stream.

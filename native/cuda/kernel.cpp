@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "cuda/compiler.h"
+#include "cuda/kernel-clock.h"
 
 namespace mdlab::cuda {
 namespace {
@@ -42,6 +43,12 @@ void allowShared(FunctionHandle* function, std::size_t bytes) {
           "kernel: " + std::to_string(bytes) + " bytes of shared memory");
 }
 
+std::string shortNameOf(const std::string& expression) {
+  const std::string name = expression.substr(0, expression.find('<'));
+  const std::size_t colons = name.rfind("::");
+  return colons == std::string::npos ? name : name.substr(colons + 2);
+}
+
 }  // namespace
 
 KernelModule::KernelModule(Device& device, const std::string& file,
@@ -61,9 +68,12 @@ KernelModule::KernelModule(Device& device, const std::string& file,
                     device.architecture() +
                     ", it does not; install a newer driver, or an NVRTC no newer than the driver");
   check(result, "kernels of " + file);
-  for (std::size_t k = 0; k < kernels.size(); ++k)
-    check(driver().moduleGetFunction(&functions_[kernels[k]], module_, cubin.names[k].c_str()),
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    Function& f = functions_[kernels[k]];
+    f.shortName = shortNameOf(kernels[k]);
+    check(driver().moduleGetFunction(&f.handle, module_, cubin.names[k].c_str()),
           "kernel " + kernels[k]);
+  }
 }
 
 KernelModule::~KernelModule() {
@@ -77,13 +87,13 @@ KernelModule::~KernelModule() {
   driver().moduleUnload(module_);
 }
 
-FunctionHandle* KernelModule::function(const std::string& name) const {
+const KernelModule::Function& KernelModule::function(const std::string& name) const {
   const auto found = functions_.find(name);
   if (found == functions_.end()) invalid("kernel: " + name + " was not compiled");
   return found->second;
 }
 
-void launchFunction(Stream& stream, FunctionHandle* function, const Geometry& g,
+void launchFunction(Stream& stream, FunctionHandle* function, const char* name, const Geometry& g,
                     const void* arguments) {
   stream.use();
   allowShared(function, g.sharedBytes);
@@ -109,11 +119,13 @@ void launchFunction(Stream& stream, FunctionHandle* function, const Geometry& g,
                             attributes,
                             count};
   void* parameters[] = {const_cast<void*>(arguments)};
+  KernelTimed timed(stream, name);
   const int result = driver().launchKernelEx(&config, function, parameters, nullptr);
+  timed.stop();
   if (result != 0)
-    check(result, "kernel launch of " + std::to_string(g.grid.x) + " blocks of " +
-                      std::to_string(g.block.x) + " threads with " + std::to_string(g.sharedBytes) +
-                      " bytes of shared memory");
+    check(result, "launch of " + std::string(name) + ", " + std::to_string(g.grid.x) +
+                      " blocks of " + std::to_string(g.block.x) + " threads with " +
+                      std::to_string(g.sharedBytes) + " bytes of shared memory");
 }
 
 int activeBlocks(FunctionHandle* function, int threads, std::size_t sharedBytes) {

@@ -32,6 +32,7 @@ inline Dim3 blocksFor(std::int64_t count, int threads) {
 template <class Arguments>
 struct Kernel {
   FunctionHandle* function = nullptr;
+  const char* name = "";  // what a clock calls it
 };
 
 // The kernels of one .cu file, compiled for the device (or taken from the cache) and loaded.
@@ -51,25 +52,30 @@ class KernelModule {
   // Throws Error(EINVALID) for a name that was not asked for.
   template <class Arguments>
   Kernel<Arguments> kernel(const std::string& name) const {
-    return {function(name)};
+    const Function& found = function(name);
+    return {found.handle, found.shortName.c_str()};
   }
 
  private:
-  FunctionHandle* function(const std::string& name) const;
+  struct Function {
+    FunctionHandle* handle = nullptr;
+    std::string shortName;  // without namespace and template arguments
+  };
+  const Function& function(const std::string& name) const;
   Device* device_ = nullptr;
   ModuleHandle* module_ = nullptr;
-  std::map<std::string, FunctionHandle*> functions_;
+  std::map<std::string, Function> functions_;
 };
 
-void launchFunction(Stream& stream, FunctionHandle* function, const Geometry& geometry,
-                    const void* arguments);
+void launchFunction(Stream& stream, FunctionHandle* function, const char* name,
+                    const Geometry& geometry, const void* arguments);
 // Blocks of this size that fit on one multiprocessor at once.
 int activeBlocks(FunctionHandle* function, int threads, std::size_t sharedBytes);
 
 template <class Arguments>
 void launch(Stream& stream, Kernel<Arguments> kernel, const Geometry& geometry,
             const Arguments& arguments) {
-  launchFunction(stream, kernel.function, geometry, &arguments);
+  launchFunction(stream, kernel.function, kernel.name, geometry, &arguments);
 }
 
 }  // namespace mdlab::cuda

@@ -26,9 +26,9 @@ bool addFinite(std::span<const double> values, std::span<double> to) {
 }
 
 // A capture that comes after an error must not find the clock running.
-struct StagesTimed {
-  explicit StagesTimed(DevicePotential& of) : potential(of) { potential.timeStages(true); }
-  ~StagesTimed() { potential.timeStages(false); }
+struct KernelsTimed {
+  explicit KernelsTimed(DevicePotential& of) : potential(of) { potential.timeKernels(true); }
+  ~KernelsTimed() { potential.timeKernels(false); }
   DevicePotential& potential;
 };
 
@@ -112,13 +112,13 @@ void DevicePotential::evaluate(const Batch& batch, const NeighborList*, const Ev
   Host& h = *host_;
   h.results.zero(h.stream);
   {
-    const StagesTimed timed(*this);
+    const KernelsTimed timed(*this);
     enqueueAside(h.stream, h.batch.view(), h.out);
     enqueue(h.stream, h.batch.view(), list, h.out);
   }
   h.values.resize(h.results.size());
   h.results.download(h.stream, h.values);
-  readStages();
+  readKernelTimes();
   throwIfCancelled();
   const std::size_t systems = batch.systems();
   const std::span<const double> all(h.values);
@@ -201,11 +201,11 @@ class SumOnDevice final : public DevicePotential {
   void explain(const Batch& batch, std::int32_t system) const override {
     for (const auto& term : terms_) term->explain(batch, system);
   }
-  void timeStages(bool on) override {
-    for (const auto& term : terms_) term->timeStages(on);
+  void timeKernels(bool on) override {
+    for (const auto& term : terms_) term->timeKernels(on);
   }
-  void readStages() override {
-    for (const auto& term : terms_) term->readStages();
+  void readKernelTimes() override {
+    for (const auto& term : terms_) term->readKernelTimes();
   }
   void release() override {
     for (const auto& term : terms_) term->release();

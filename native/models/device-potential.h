@@ -40,11 +40,11 @@ class DevicePotential : public Potential {
   // Throws Error(ENUMERIC) saying what is wrong with a system whose results are not finite, where
   // this potential knows more than that.
   virtual void explain(const Batch& /*batch*/, std::int32_t /*system*/) const {}
-  // Whether enqueue() times its stages from here on (not within a capture); the clock is read once
+  // Whether enqueue() times its kernels from here on (not within a capture); the clock is read once
   // the stream has been waited for.
-  virtual void timeStages(bool) {}
-  virtual void readStages() {}
-  // Gives back all that prepare() and timed stages made, after memory ran out; the stream they
+  virtual void timeKernels(bool) {}
+  virtual void readKernelTimes() {}
+  // Gives back all that prepare() and timed kernels made, after memory ran out; the stream they
   // were made with is still there.
   virtual void release() {}
   // The terms of a sum, none of them a sum; none for a single term.

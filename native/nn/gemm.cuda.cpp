@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "cuda/driver.h"
+#include "cuda/kernel-clock.h"
 
 // Names and values are those of NVIDIA's cuBLASLt reference.
 namespace mdlab {
@@ -149,10 +150,12 @@ void DeviceGemm::run(cuda::Stream& stream, const void* in, const void* weight, c
   State& my = *state_;
   if (my.bias) my.setBias(bias);
   const float one = 1, beta = my.add ? 1.f : 0.f;
+  cuda::KernelTimed timed(stream, "cublasLtMatmul");
   check(
       blas().matmul(my.handle, my.desc, &one, weight, my.a, in, my.b, &beta, out, my.c, out, my.c,
                     &my.found.algorithm, my.workspace.data(), my.workspace.size(), stream.handle()),
       "cublasLtMatmul");
+  timed.stop();
 }
 
 }  // namespace mdlab

@@ -17,6 +17,7 @@ import {
   type SchnetOptions,
   type Simulation,
   type Summary,
+  schnetWork,
   sequences,
   simulate,
   sum,
@@ -168,6 +169,50 @@ const scenarios: Record<string, () => Promise<void>> = {
     assert.ok(peaks[1]!.peakBytes > peaks[0]!.peakBytes, 'each run tells its own GPU’s');
     assert.ok(peaks[0]!.peakBytes > 1e5 && peaks[0]!.environment['device'] === 'NVIDIA H200');
     assert.is(peaks[1]!.environment['device'], 'NVIDIA A100-SXM4-80GB');
+  },
+
+  /** Every kernel that an evaluation launches is counted, and no other. */
+  async counted() {
+    const systems = [[start], replicas(homeodomain, 64, { jitter: 0.1, seed: 1 })];
+    const ways: SchnetOptions[] = [
+      { pipeline: 'table' },
+      { pipeline: 'table', entries: 'int16' },
+      { pipeline: 'flash' },
+      { pipeline: 'flash', operands: 'float16-channel' },
+      ...[0, 1, 4, 5, 7, 8, 13, 15].map(
+        (bits): SchnetOptions => ({
+          pipeline: 'baseline',
+          techniques: {
+            radialBasis: (bits & 1) > 0,
+            messagePassing: (bits & 2) > 0,
+            aggregation: (bits & 4) > 0,
+            weights16: (bits & 8) > 0,
+          },
+        }),
+      ),
+    ];
+    const seen = new Set<string>();
+    for (const device of [0, 1])
+      for (const way of ways)
+        for (const batch of systems) {
+          const one = randomSchnet({ blocks: 3 }, { backend: 'cuda', device, ...way });
+          evaluate(one, batch);
+          const told = one.times.map(({ kernel, stage }) => `${stage}: ${kernel}`);
+          const has = (kernel: string): boolean => told.some((t) => t.endsWith(`: ${kernel}`));
+          const counted = schnetWork(one.config, 1000, 100, {
+            ...way,
+            listed: !has('tournamentBegin'),
+            headApart: has('nodeTopReverse'),
+          });
+          assert.equal(told.sort(), counted.map(({ kernel, stage }) => `${stage}: ${kernel}`).sort());
+          for (const { kernel, launches, seconds, stage } of one.times) {
+            assert.ok(launches! > 0 && seconds >= 0, kernel);
+            assert.ok(one.stages[stage]! >= seconds);
+            seen.add(kernel!);
+          }
+        }
+    for (const kernel of ['tournamentBegin', 'tableBegin', 'nodeTopReverse', 'cublasLtMatmul', 'edgeBasis'])
+      assert.ok(seen.has(kernel), kernel);
   },
 
   /** Kernels that could not be loaded once are asked for again. */

@@ -133,6 +133,8 @@ played('filter tables of a GPU are as fine as helps, and those of a CPU', () => 
 
 played('two GPUs are never taken for each other, and graphs keep to what can be captured', () => play('two'));
 
+played('the roofline counts the kernels that are launched, all of them and no others', () => play('counted'));
+
 played('nor on small GPUs: without clusters, with 99 KiB of shared memory to a block', () =>
   play('two', { CAPABILITY: 80, SHARED: 101376 }),
 );

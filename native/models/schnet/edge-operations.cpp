@@ -1,6 +1,7 @@
 #include "models/schnet/edge-operations.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "cuda/listed-kernels.h"
 
@@ -9,7 +10,11 @@ namespace {
 
 constexpr const char* file = "models/schnet/baseline.cu";
 constexpr int threads = 256, warps = threads / 32;
-constexpr int operations = 9;  // of edgeop::
+// What a clock calls the operations of edgeop::, by their numbers.
+constexpr const char* operationNames[] = {"edgeGather",   "edgeProduct",         "edgeScale",
+                                          "edgeActivate", "edgeActivateReverse", "edgeDifference",
+                                          "edgeGaussian", "edgeGaussianReverse", "edgeBasisSlope"};
+constexpr int operations = static_cast<int>(std::size(operationNames));
 
 // Places in kernelNames().
 enum Place {
@@ -83,7 +88,9 @@ void EdgeOperations::load(cuda::Device& device) {
 template <class A>
 void EdgeOperations::launch(cuda::Stream& stream, int kernel, A a, cuda::Dim3 grid,
                             cuda::Dim3 block) const {
-  cuda::launch(stream, module_.kernel<A>(names_[kernel]), {.grid = grid, .block = block}, a);
+  auto found = module_.kernel<A>(names_[kernel]);
+  if (kernel < operations) found.name = operationNames[kernel];
+  cuda::launch(stream, found, {.grid = grid, .block = block}, a);
 }
 
 template <class A>

@@ -32,7 +32,7 @@ class SchnetCpu final : public Schnet {
   }
 
   double cutoff() const override { return config_.cutoff(); }
-  const std::vector<StageTime>& stages() const override { return clock_.stages(); }
+  const std::vector<StageTime>& times() const override { return clock_.times(); }
   const TableReport* table() const override { return interaction_->table(); }
   double estimate(double edges, double atoms) const override {
     return interaction_->estimate(edges, atoms) + node_.bytes(atoms) +

@@ -1,7 +1,7 @@
 #include "core/error.h"
+#include "cuda/kernel-clock.h"
 #include "models/device-potential.h"
 #include "models/schnet/node-network-on-device.h"
-#include "models/schnet/stage-clock-on-device.h"
 #include "neighbors/neighbor-list.h"
 
 // The order of one evaluation on a device, shared by all pipelines: node layers here, message
@@ -41,7 +41,7 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
   }
 
   double cutoff() const override { return config_.cutoff(); }
-  const std::vector<StageTime>& stages() const override { return clock_.stages(); }
+  const std::vector<StageTime>& times() const override { return clock_.times(); }
   const TableReport* table() const override { return interaction_->table(); }
   double estimate(double edges, double atoms) const override {
     return interaction_->estimate(edges, atoms) + node_->bytes(atoms);
@@ -99,8 +99,8 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
             " are not; check its geometry and the model's weights");
   }
 
-  void timeStages(bool on) override { clock_.turn(on); }
-  void readStages() override { clock_.read(); }
+  void timeKernels(bool on) override { clock_.turn(on); }
+  void readKernelTimes() override { clock_.read(); }
 
  private:
   SchnetConfig config_;
@@ -108,7 +108,7 @@ class SchnetOnDevice final : public DevicePotential, public SchnetReport {
   SchnetOptions options_;
   std::unique_ptr<NodeNetworkOnDevice> node_;
   std::unique_ptr<InteractionOnDevice> interaction_;
-  StageClockOnDevice clock_;
+  cuda::KernelClock clock_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/stage-time.h"
 #include "models/potential.h"
 #include "nn/activation.h"
 #include "nn/hermite-table.h"
@@ -104,12 +105,6 @@ inline SchnetOperands operandsOf(const SchnetOptions& options) {
   return options.techniques.weights16 ? SchnetOperands::float16Channel : options.operands;
 }
 
-// Seconds spent in one named stage of the last evaluation.
-struct StageTime {
-  std::string name;
-  double seconds = 0;
-};
-
 // What the table pipeline found out about its filters.
 struct TableReport {
   std::int64_t intervals = 0;
@@ -122,7 +117,7 @@ struct TableReport {
 class SchnetReport {
  public:
   virtual ~SchnetReport() = default;
-  virtual const std::vector<StageTime>& stages() const = 0;
+  virtual const std::vector<StageTime>& times() const = 0;
   virtual const TableReport* table() const { return nullptr; }
   // Bytes an evaluation with forces allocates for this many directed edges and atoms.
   virtual double estimate(double edges, double atoms) const = 0;

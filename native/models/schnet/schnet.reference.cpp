@@ -76,7 +76,7 @@ class SchnetReference final : public Schnet {
       : c_(std::move(config)), p_(std::move(parameters)) {}
 
   double cutoff() const override { return c_.cutoff(); }
-  const std::vector<StageTime>& stages() const override { return stages_; }
+  const std::vector<StageTime>& times() const override { return times_; }
 
   double estimate(double edges, double atoms) const override {
     const double perAtom =
@@ -222,7 +222,7 @@ class SchnetReference final : public Schnet {
 
   SchnetConfig c_;
   SchnetParameters p_;
-  std::vector<StageTime> stages_;
+  std::vector<StageTime> times_;
   std::vector<Edge> edges_;
   Vector x_, g_, gradR_;
   std::vector<Vector> y_, z_;  // per block: (n,F) and (n,H)

@@ -1,18 +1,17 @@
 #pragma once
 #include <chrono>
-#include <string>
 #include <vector>
 
 #include "core/cancel.h"
-#include "models/schnet/schnet.h"
+#include "core/stage-time.h"
 
 namespace mdlab {
 
 // Wall time by stage; two clock reads per stage of a whole batch, so it is always on.
 class StageClock {
  public:
-  void reset() { stages_.clear(); }
-  const std::vector<StageTime>& stages() const { return stages_; }
+  void reset() { times_.clear(); }
+  const std::vector<StageTime>& times() const { return times_; }
 
   // Runs body and adds its time to the stage of this name. A stage is also where a run can stop.
   template <class Body>
@@ -21,16 +20,16 @@ class StageClock {
     const auto start = std::chrono::steady_clock::now();
     body();
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-    for (StageTime& s : stages_)
-      if (s.name == name) {
+    for (StageTime& s : times_)
+      if (s.stage == name) {
         s.seconds += spent.count();
         return;
       }
-    stages_.push_back({name, spent.count()});
+    times_.push_back({name, spent.count()});
   }
 
  private:
-  std::vector<StageTime> stages_;
+  std::vector<StageTime> times_;
 };
 
 }  // namespace mdlab
