@@ -91,7 +91,7 @@ function runTests(): boolean {
       f.startsWith('report') &&
       /ERROR:|runtime error:|WARNING: ThreadSanitizer:|FATAL:/.test(readFileSync(join(shadow, f), 'utf8')),
   );
-  for (const r of reports) console.log(readFileSync(join(shadow, r), 'utf8').slice(0, 8000));
+  for (const r of reports) console.log(readFileSync(join(shadow, r), 'utf8').slice(0, 30_000));
   console.log(`${reports.length} sanitizer reports`);
   return outcome.status === 0 && reports.length === 0;
 }

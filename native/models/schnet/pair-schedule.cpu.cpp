@@ -13,7 +13,7 @@ struct PairSchedule<T>::Room {
   std::vector<TablePair<T>> pairs;
   std::vector<std::int32_t> partner;  // block of j, per pair
   std::vector<std::int64_t> count;    // per block, zero between calls
-  std::vector<std::int32_t> touched;
+  std::vector<std::int32_t> touched;  // blocks whose count is not
 };
 
 template <class T>
@@ -54,9 +54,17 @@ void PairSchedule<T>::collectBlock(const Geometry& geometry, const TableGrid& gr
   const std::int32_t offset = geometry.batch().offsets[system];
   const std::int32_t end =
       std::min(blockFirst_[block] + blockAtoms, geometry.batch().offsets[system + 1]);
+  // Also after an error: the thread's next block, of any model, relies on it.
+  struct Cleared {
+    ~Cleared() {
+      for (const std::int32_t partner : room.touched) room.count[partner] = 0;
+      room.touched.clear();
+    }
+    Room& room;
+  };
+  const Cleared cleared{room};
   room.pairs.clear();
   room.partner.clear();
-  room.touched.clear();
   for (std::int32_t i = blockFirst_[block]; i < end; ++i) {
     geometry.row(i, room.row);
     for (int e = 0; e < room.row.count; ++e) {
@@ -71,7 +79,8 @@ void PairSchedule<T>::collectBlock(const Geometry& geometry, const TableGrid& gr
       const std::int32_t partner = (j - offset) / blockAtoms;
       room.partner.push_back(partner);
       if (static_cast<std::size_t>(partner) >= room.count.size()) room.count.resize(partner + 1, 0);
-      if (room.count[partner]++ == 0) room.touched.push_back(partner);
+      if (room.count[partner] == 0) room.touched.push_back(partner);
+      ++room.count[partner];
     }
   }
   std::ranges::sort(room.touched);
@@ -87,7 +96,6 @@ void PairSchedule<T>::collectBlock(const Geometry& geometry, const TableGrid& gr
   }
   for (std::size_t k = 0; k < room.pairs.size(); ++k)
     pairs_[room.count[room.partner[k]]++] = room.pairs[k];
-  for (const std::int32_t partner : room.touched) room.count[partner] = 0;
 }
 
 template <class T>
