@@ -5,7 +5,7 @@ namespace mdlab {
 
 // What a device can do at most, measured: bytes/s and operations/s (a multiply-add is two).
 struct DevicePeaks {
-  double memory = 0;  // copy, bytes read plus bytes written
+  double memory = 0;  // bytes read alone, or read and written by a copy: the more of the two
   double l2 = 0;      // reads of a quarter of L2
   double shared = 0;  // reads without bank conflicts, all multiprocessors
   double float32 = 0, float64 = 0;

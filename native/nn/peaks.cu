@@ -14,7 +14,8 @@ __global__ void __launch_bounds__(256) copyPeak(PeakArguments a) {
     to[k] = from[k];
 }
 
-// Reads all of `from` again and again; small enough, it comes from L2.
+// Reads all of `from` again and again; small enough, it comes from L2. Floor as above, by reads
+// alone.
 __global__ void __launch_bounds__(256) readPeak(PeakArguments a) {
   const long long quads = a.count / 4, step = static_cast<long long>(gridDim.x) * blockDim.x;
   const auto* from = reinterpret_cast<const float4*>(a.from);
