@@ -49,31 +49,6 @@ for (const way of ways) {
   });
 }
 
-test('an evaluation that failed leaves nothing behind: the next has the same bits, on one thread or many', () => {
-  const before = native().threads();
-  const good = globule(100, 8, 3);
-  const bad = [atoms(0, 0, 0, 1, 1, 1, 1, 1, 1), globule(40, 5, 3), atoms(0, 0, 0, 1, 1, 1, 1, 1, 1)];
-  for (const threads of [1, 4])
-    for (const way of ways) {
-      native().setThreads(threads);
-      const model = randomSchnet(config, way);
-      const alone = evaluate(model, good);
-      for (let round = 0; round < 5; round++) {
-        assert.match(
-          code(() => evaluate(model, bad)),
-          /ENUMERIC .* are at one place/,
-        );
-        const after = evaluate(model, good);
-        assert.equal(
-          [...after.energy, ...after.forces],
-          [...alone.energy, ...alone.forces],
-          JSON.stringify(way),
-        );
-      }
-    }
-  native().setThreads(before);
-});
-
 test('options that do not fit are refused by name', () => {
   const cases: [RegExp, SchnetOptions][] = [
     [
