@@ -19,7 +19,8 @@ import { makeSystem } from './system.js';
  * Makes a run of molecular dynamics; nothing moves before it is awaited or iterated. Steps are taken where the potential
  * computes: on its GPU when all of it does so there (`environment.steps` of the summary says), else on the CPU.
  * @param structures what to move; several different ones run side by side in one batch
- * @throws EINVALID for a missing mass, an option out of its range, options that contradict each other
+ * @throws EINVALID for a missing mass, an option out of its range, options that contradict each other, a structure whose number
+ * of particles, types or box do not fit the potential
  * @example
  * const sim = simulate(protein, model, {
  *   integrator: langevin({ temperature: 300, timestep: 4 }), replicas: 64, steps: 100_000,

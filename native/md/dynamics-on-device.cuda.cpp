@@ -8,6 +8,7 @@
 
 #include "core/cancel.h"
 #include "core/error.h"
+#include "md/force-evaluator.h"
 #include "md/motion-on-device.h"
 
 namespace mdlab {
@@ -28,7 +29,7 @@ struct Turns {
 DynamicsOnDevice::DynamicsOnDevice(std::shared_ptr<DevicePotential> potential, Topology topology,
                                    DynamicsOptions options)
     : Dynamics(std::move(topology), std::move(options)), potential_(std::move(potential)) {
-  potential_->checkBatch(topology_.batch(state_.positions.span()));
+  checkFit(*potential_, topology_, options_.skin);
 }
 
 DynamicsOnDevice::~DynamicsOnDevice() = default;

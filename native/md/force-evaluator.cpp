@@ -4,13 +4,21 @@
 #include <string>
 
 #include "core/error.h"
+#include "neighbors/lattice.h"
 
 namespace mdlab {
+
+void checkFit(const Potential& potential, const Topology& topology, double skin) {
+  potential.checkBatch(topology.batch({}));
+  if (potential.cutoff() > 0)
+    checkedLattices(topology.offsets, topology.boxes, potential.cutoff(), skin);
+}
 
 ForceEvaluator::ForceEvaluator(std::shared_ptr<Potential> potential, const Topology& topology,
                                double skin)
     : potential_(std::move(potential)), topology_(topology), skin_(skin) {
   forgetList();
+  checkFit(*potential_, topology_, list_ ? skin_ : 0);
 }
 
 void ForceEvaluator::forgetList() {

@@ -9,9 +9,14 @@
 
 namespace mdlab {
 
+// Throws Error(EINVALID) where a system does not fit the potential, or the list of its neighbours
+// within cutoff and skin: what the first evaluation would find out.
+void checkFit(const Potential& potential, const Topology& topology, double skin);
+
 // A potential with the neighbour list it needs, kept across steps.
 class ForceEvaluator {
  public:
+  // Throws what checkFit() does.
   ForceEvaluator(std::shared_ptr<Potential> potential, const Topology& topology, double skin);
 
   // Energy, forces and, where the state holds one, virial at `positions`, into those of `out`.

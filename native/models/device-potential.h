@@ -35,8 +35,6 @@ class DevicePotential : public Potential {
   // Whether enqueue() joins the stream's branch before it touches results: until then another term
   // may be adding to them.
   virtual bool joins() const { return false; }
-  // Throws Error(EINVALID) where a type, box or size does not fit this potential.
-  virtual void checkBatch(const Batch& batch) const = 0;
   // Throws Error(ENUMERIC) saying what is wrong with a system whose results are not finite, where
   // this potential knows more than that.
   virtual void explain(const Batch& /*batch*/, std::int32_t /*system*/) const {}

@@ -17,7 +17,7 @@ struct Evaluation {
 
 // A term of the energy: a model, a prior, or a sum of them. Owns its workspace, so it serves one
 // thread at a time: whoever evaluates it, or asks what evaluations leave behind, holds a
-// PotentialTurn. cutoff() and listCutoff() are constants, for anyone.
+// PotentialTurn. cutoff(), listCutoff() and checkBatch() are for anyone at any time.
 class Potential {
  public:
   virtual ~Potential() = default;
@@ -25,6 +25,9 @@ class Potential {
   virtual double cutoff() const = 0;
   // Å; reach of the list evaluate() reads: 0 for a potential that makes its own, or needs none.
   virtual double listCutoff() const { return cutoff(); }
+  // Throws Error(EINVALID) where a type, a box or a number of particles does not fit this
+  // potential, as evaluate() does. Reads no positions: they may be left out.
+  virtual void checkBatch(const Batch& batch) const = 0;
   // Adds energy, forces and virial of every system. `list` (built for at least cutoff()) may be
   // null only when cutoff() is 0. Throws Cancelled between stages when asked to stop,
   // Error(ENUMERIC) naming the first system whose energy or force is not finite.

@@ -21,6 +21,10 @@ double SumPotential::listCutoff() const {
   return largest;
 }
 
+void SumPotential::checkBatch(const Batch& batch) const {
+  for (const auto& term : terms_) term->checkBatch(batch);
+}
+
 void SumPotential::evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) {
   for (const auto& term : terms_) {
     throwIfCancelled();

@@ -13,6 +13,7 @@ class SumPotential final : public Potential {
   explicit SumPotential(std::vector<std::shared_ptr<Potential>> terms);
   double cutoff() const override;
   double listCutoff() const override;
+  void checkBatch(const Batch& batch) const override;
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) override;
 
  private:

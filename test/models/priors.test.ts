@@ -170,13 +170,22 @@ test('a periodic bond reaches through the face of the cell', () => {
     symbols: ['C', 'C'],
     box: orthorhombic([10, 10, 10], [true, false, false]),
   });
-  const { energy, forces } = evaluate(priors(s, [harmonicBonds({ tuples: [0, 1], x0: 0.4, k: 2 })]), s);
+  const bond = harmonicBonds({ tuples: [0, 1], x0: 0.4, k: 2 });
+  const { energy, forces } = evaluate(priors(s, [bond]), s);
   assert.ok(Math.abs(energy[0]! - 2 * 0.1 ** 2) < 1e-14);
   assert.ok(Math.abs(forces[0]! + 0.4) < 1e-12, 'particle 0 is drawn through the left face');
+  // What stands in rows that do not repeat has no influence.
+  for (const rest of [
+    [0, 0, 0, 0, 0, 0],
+    [3, 10, 0, -4, 2, 10],
+  ]) {
+    const line = s.with({
+      box: { vectors: Float64Array.of(10, 0, 0, ...rest), periodic: [true, false, false] },
+    });
+    assert.is(evaluate(priors(line, [bond]), line).energy[0], energy[0]);
+  }
   const open = s.with({ box: orthorhombic([10, 10, 10], [false, true, true]) });
-  assert.ok(
-    evaluate(priors(open, [harmonicBonds({ tuples: [0, 1], x0: 0.4, k: 2 })]), open).energy[0]! > 100,
-  );
+  assert.ok(evaluate(priors(open, [bond]), open).energy[0]! > 100);
 });
 
 test('undefined coordinates stay finite: zero bonds, arms without length, collinear dihedrals', () => {

@@ -7,6 +7,7 @@
 #include "core/cancel.h"
 #include "core/parallel.h"
 #include "models/bonded/kernels.h"
+#include "neighbors/lattice.h"
 
 namespace mdlab {
 namespace {
@@ -92,20 +93,15 @@ void orderPairs(BondedTerm& term) {
 }
 
 // Lattice and inverse of one system into its lane; directions that do not repeat get zeros.
-void setBox(const Box& box, int lane, Workspace& ws) {
+void setBox(const Lattice& box, int lane, Workspace& ws) {
   for (int k = 0; k < 9; ++k) ws.lattice[k][lane] = ws.inverse[k][lane] = 0;
-  if (box.open()) return;
-  ws.periodic = true;
-  const auto& m = box.vectors;
-  const double cofactor[9] = {
-      m[4] * m[8] - m[5] * m[7], m[2] * m[7] - m[1] * m[8], m[1] * m[5] - m[2] * m[4],
-      m[5] * m[6] - m[3] * m[8], m[0] * m[8] - m[2] * m[6], m[2] * m[3] - m[0] * m[5],
-      m[3] * m[7] - m[4] * m[6], m[1] * m[6] - m[0] * m[7], m[0] * m[4] - m[1] * m[3]};
-  const double volume = m[0] * cofactor[0] + m[1] * cofactor[3] + m[2] * cofactor[6];
-  if (!(std::abs(volume) > 0)) invalid("bonded: a periodic box must span a volume");
-  for (int k = 0; k < 9; ++k) {
-    if (box.periodic[k / 3]) ws.lattice[k][lane] = m[k];
-    if (box.periodic[k % 3]) ws.inverse[k][lane] = cofactor[k] / volume;
+  for (int k = 0; k < 3; ++k) {
+    if (!box.periodic[k]) continue;
+    ws.periodic = true;
+    for (int c = 0; c < 3; ++c) {
+      ws.lattice[3 * k + c][lane] = box.rows[3 * k + c];
+      ws.inverse[3 * c + k][lane] = box.reciprocal[3 * k + c];
+    }
   }
 }
 
@@ -121,7 +117,7 @@ void load(const Batch& batch, const Block& block, std::int32_t atoms, Workspace&
   for (int l = 0; l < width; ++l) {
     const std::int32_t s =
         block.first + std::min(l, block.count - 1);  // spare lanes repeat the last
-    setBox(batch.boxes[s], l, ws);
+    setBox(makeLattice(batch.boxes[s], s), l, ws);
     const double* x = batch.positions.data() + 3 * std::size_t(batch.offsets[s]);
     for (std::int32_t i = 0; i < atoms; ++i) {
       ws.positions[i].x[l] = x[3 * i];
@@ -240,6 +236,7 @@ void Bonded::checkBatch(const Batch& batch) const {
       invalid("bonded: system " + std::to_string(s) + " must have the " + std::to_string(wanted) +
               " particles of its topology, received " + std::to_string(atoms) +
               "; make its terms of this structure, or give the one they were made of");
+    makeLattice(batch.boxes[s], s);
   }
 }
 

@@ -81,9 +81,10 @@ class Bonded : public Potential {
   ~Bonded() override;
 
   double cutoff() const override { return 0; }
+  // Throws Error(EINVALID) where the batch's systems are not those of the topologies, or the
+  // periodic vectors of a box are not independent.
+  void checkBatch(const Batch& batch) const override;
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) override;
-  // Throws Error(EINVALID) where the batch's systems are not those of the topologies.
-  void checkBatch(const Batch& batch) const;
 
   const std::vector<BondedTopology>& topologies() const { return topologies_; }
   const std::vector<std::int32_t>& assignment() const { return assignment_; }

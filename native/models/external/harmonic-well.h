@@ -14,6 +14,7 @@ class HarmonicWell : public Potential {
   // k: (1) or (n); centers: (1,3) or (n,3). Throws Error(EINVALID) for other shapes.
   HarmonicWell(std::vector<double> k, std::vector<double> centers);
   double cutoff() const override { return 0; }
+  void checkBatch(const Batch& batch) const override;
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) override;
 
  private:

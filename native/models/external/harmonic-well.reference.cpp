@@ -15,13 +15,21 @@ HarmonicWell::HarmonicWell(std::vector<double> k, std::vector<double> centers)
     invalid("harmonicWell: k and centers must agree in the number of atoms");
 }
 
+void HarmonicWell::checkBatch(const Batch& batch) const {
+  const std::size_t own = std::max(k_.size(), centers_.size() / 3);
+  if (own == 1) return;  // any number of atoms
+  for (std::int32_t s = 0; s < batch.systems(); ++s) {
+    const std::int32_t atoms = batch.offsets[s + 1] - batch.offsets[s];
+    if (static_cast<std::size_t>(atoms) != own)
+      invalid("harmonicWell: made for " + std::to_string(own) + " atoms, received system " +
+              std::to_string(s) + " of " + std::to_string(atoms));
+  }
+}
+
 void HarmonicWell::evaluate(const Batch& batch, const NeighborList*, const Evaluation& out) {
-  const std::size_t own = std::max(k_.size(), centers_.size() / 3);  // 1: any number of atoms
+  checkBatch(batch);
   for (std::int32_t s = 0; s < batch.systems(); ++s) {
     const std::int32_t begin = batch.offsets[s], end = batch.offsets[s + 1];
-    if (own > 1 && static_cast<std::size_t>(end - begin) != own)
-      invalid("harmonicWell: made for " + std::to_string(own) + " atoms, received system " +
-              std::to_string(s) + " of " + std::to_string(end - begin));
     double energy = 0;
     for (std::int32_t i = begin; i < end; ++i) {
       const double k = k_.size() > 1 ? k_[i - begin] : k_[0];

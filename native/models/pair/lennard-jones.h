@@ -11,6 +11,7 @@ class LennardJones final : public Potential {
   // eV, Å, Å, Å. Throws Error(EINVALID) unless 0 < switchFrom < cutoff.
   LennardJones(double epsilon, double sigma, double cutoff, double switchFrom);
   double cutoff() const override { return cutoff_; }
+  void checkBatch(const Batch&) const override {}  // any atoms; boxes are the list's
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) override;
 
  private:

@@ -32,6 +32,7 @@ class SchnetCpu final : public Schnet {
   }
 
   double cutoff() const override { return config_.cutoff(); }
+  void checkBatch(const Batch& batch) const override { checkTypes(batch, config_); }
   const std::vector<StageTime>& times() const override { return clock_.times(); }
   const TableReport* table() const override { return interaction_->table(); }
   double estimate(double edges, double atoms) const override {
@@ -42,7 +43,7 @@ class SchnetCpu final : public Schnet {
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) override {
     if (!list) invalid("schnet: needs a neighbour list, received none");
     if (batch.atoms() == 0) return;
-    checkTypes(batch, config_);
+    checkBatch(batch);
     clock_.reset();
     requireMemory("schnet", estimate(static_cast<double>(list->edges()), batch.atoms()),
                   bufferBytes());

@@ -76,6 +76,7 @@ class SchnetReference final : public Schnet {
       : c_(std::move(config)), p_(std::move(parameters)) {}
 
   double cutoff() const override { return c_.cutoff(); }
+  void checkBatch(const Batch& batch) const override { checkTypes(batch, c_); }
   const std::vector<StageTime>& times() const override { return times_; }
 
   double estimate(double edges, double atoms) const override {
@@ -86,7 +87,7 @@ class SchnetReference final : public Schnet {
 
   void evaluate(const Batch& batch, const NeighborList* list, const Evaluation& out) override {
     if (!list) invalid("schnet: needs a neighbour list, received none");
-    checkTypes(batch, c_);
+    checkBatch(batch);
     collectEdges(batch, *list);
     const bool wantGradient = !out.forces.empty() || !out.virial.empty();
     forward(batch, out);
