@@ -10,7 +10,8 @@ import { XtcReader } from './xtc.js';
 import { looksLikeZip, readZip } from './zip.js';
 
 export type TrajectoryFormat = 'extxyz' | 'xyz' | 'pdb' | 'dcd' | 'xtc';
-export type Format = TrajectoryFormat | 'npy' | 'npz' | 'safetensors' | 'torch';
+export type TableFormat = 'csv' | 'jsonl';
+export type Format = TrajectoryFormat | TableFormat | 'npy' | 'npz' | 'safetensors' | 'torch';
 
 export const trajectoryFormats: readonly TrajectoryFormat[] = ['extxyz', 'xyz', 'pdb', 'dcd', 'xtc'];
 
@@ -21,6 +22,8 @@ const extensions: Readonly<Record<string, Format>> = {
   '.ent': 'pdb',
   '.dcd': 'dcd',
   '.xtc': 'xtc',
+  '.csv': 'csv',
+  '.jsonl': 'jsonl',
   '.npy': 'npy',
   '.npz': 'npz',
   '.safetensors': 'safetensors',
@@ -41,11 +44,14 @@ export function formatOf(path: string): Format | undefined {
 /** The trajectory format of an extension. */
 export function trajectoryFormatOf(path: string): TrajectoryFormat | undefined {
   const format = formatOf(path);
-  return trajectoryFormats.find((f) => f === format);
+  return format && isTrajectory(format) ? format : undefined;
 }
 
+export const isTrajectory = (format: Format): format is TrajectoryFormat =>
+  (trajectoryFormats as readonly Format[]).includes(format);
+
 /** By the first bytes; undefined where nothing fits. */
-export function sniff(source: ByteSource): Format | undefined {
+export function sniff(source: ByteSource): Exclude<Format, TableFormat> | undefined {
   const head = source.read(0, Math.min(512, source.size), 'first bytes');
   const text = new TextDecoder('latin1').decode(head);
   if (looksLikeZip(head)) {

@@ -1,10 +1,12 @@
 /** One call for every file: `load`, `loadTrajectory`, `loadStructures`, `frames`. */
 import { setImmediate } from 'node:timers/promises';
+import type { ColumnTable } from 'arquero';
 import { checkOptionNames, invalid, MdlabError } from '../errors.js';
 import { type Structure, Trajectory, type TrajectoryFrame } from '../structure/index.js';
 import {
   type Format,
   formatOf,
+  isTrajectory,
   knownExtensions,
   openReader,
   refuseCheckpoint,
@@ -17,6 +19,7 @@ import { parseNpy, parseNpz } from './npy.js';
 import type { PickleValue } from './pickle.js';
 import { parseSafetensors, type Safetensors } from './safetensors.js';
 import { type ByteSource, openSource, withSource } from './source.js';
+import { parseTable } from './tables.js';
 import type { Tensor } from './tensor.js';
 import { parseTorch } from './torch.js';
 
@@ -46,7 +49,14 @@ export interface LoadedTrajectory extends Trajectory {
 }
 
 /** Anything `load` gives. */
-export type Loaded = Structure | LoadedTrajectory | Tensor | Map<string, Tensor> | Safetensors | PickleValue;
+export type Loaded =
+  | Structure
+  | LoadedTrajectory
+  | ColumnTable
+  | Tensor
+  | Map<string, Tensor>
+  | Safetensors
+  | PickleValue;
 
 /**
  * Loads a file by its extension, or where that is unknown by its first bytes. Lengths come in Å, times in fs,
@@ -57,10 +67,12 @@ export type Loaded = Structure | LoadedTrajectory | Tensor | Map<string, Tensor>
  * @example
  * const protein = load('1enh.pdb')                              // Structure
  * const run = load('run.dcd', { topology: protein })            // Trajectory
+ * const rates = load('rates.csv')                               // Table
  * const { tensors, metadata } = load('model.safetensors')
  */
 export function load(path: `${string}.${'pdb' | 'ent' | 'xyz' | 'extxyz'}`, options?: LoadOptions): Structure;
 export function load(path: `${string}.${'dcd' | 'xtc'}`, options: TrajectoryOptions): LoadedTrajectory;
+export function load(path: `${string}.${'csv' | 'jsonl'}`): ColumnTable;
 export function load(path: `${string}.npy`): Tensor;
 export function load(path: `${string}.npz`): Map<string, Tensor>;
 export function load(path: `${string}.safetensors`): Safetensors;
@@ -79,6 +91,9 @@ export function load(path: string, options: LoadOptions & TrajectoryOptions = {}
         return parseSafetensors(source);
       case 'torch':
         return parseTorch(source);
+      case 'csv':
+      case 'jsonl':
+        return parseTable(source, format);
       case 'dcd':
       case 'xtc':
         return readTrajectory(source, format, options);
@@ -93,7 +108,7 @@ function detect(path: string, source: ByteSource): Format {
   const format = formatOf(path) ?? sniff(source);
   if (!format) {
     const rule = `must be a file of a known format (${knownExtensions.join(' ')})`;
-    return invalid(path, rule, source.name, 'loadTable reads .csv and .jsonl');
+    return invalid(path, rule, source.name);
   }
   return format;
 }
@@ -117,13 +132,10 @@ export function loadStructure(path: string, options: LoadOptions = {}): Structur
 function structureFormat(path: string, format: Format): 'extxyz' | 'xyz' | 'pdb' {
   if (format === 'extxyz' || format === 'xyz' || format === 'pdb') return format;
   const rule = 'must be a structure file (.pdb .xyz .extxyz .pt)';
-  const arrays = format === 'npy' || format === 'npz' || format === 'safetensors' || format === 'torch';
-  return invalid(
-    path,
-    rule,
-    format,
-    arrays ? 'loadModel() loads models, load() arrays' : 'use loadTrajectory with a topology',
-  );
+  const remedy = isTrajectory(format)
+    ? 'use loadTrajectory with a topology'
+    : 'loadModel() loads models, load() arrays and tables';
+  return invalid(path, rule, format, remedy);
 }
 
 function pick(list: Structure[], frame: number | undefined, file: string): Structure {
@@ -137,6 +149,10 @@ function severalFrames(file: string): never {
   return invalid(file, 'must hold one frame to load as a structure', 'several', remedy);
 }
 
+function noTrajectory(path: string, format: Format): never {
+  return invalid(path, 'must be a trajectory', format, 'load() reads arrays and tables');
+}
+
 /**
  * Loads all frames of a trajectory: DCD, XTC (these need `topology`), extxyz, PDB models, and mlcg's
  * `configurations.pt`.
@@ -148,9 +164,7 @@ export function loadTrajectory(path: string, options: TrajectoryOptions = {}): L
   return withSource(path, (source) => {
     const format = detect(path, source);
     if (format === 'torch') return fromStructures(configurations(parseTorch(source), source.name), options);
-    if (format === 'npy' || format === 'npz' || format === 'safetensors') {
-      return invalid(path, 'must be a trajectory', format, 'load() reads arrays');
-    }
+    if (!isTrajectory(format)) noTrajectory(path, format);
     return readTrajectory(source, format, options);
   });
 }
@@ -181,9 +195,7 @@ export async function* frames(
   const source = openSource(path);
   try {
     const format = detect(path, source);
-    if (format === 'torch' || format === 'npy' || format === 'npz' || format === 'safetensors') {
-      return invalid(path, 'must be a trajectory', format, 'load() reads arrays');
-    }
+    if (!isTrajectory(format)) noTrajectory(path, format);
     const atoms = options.topology === undefined ? undefined : topologyOf(options.topology).count;
     let paused = Date.now();
     for (const frame of selected(openReader(format, source), options)) {

@@ -1,5 +1,6 @@
 /** `save`: anything to a file, the format by its extension. */
 import { renameSync, rmSync } from 'node:fs';
+import { ColumnTable } from 'arquero';
 import { checkOptionNames, invalid } from '../errors.js';
 import { Structure, Trajectory } from '../structure/index.js';
 import { formatExtxyz } from './extxyz.js';
@@ -8,6 +9,7 @@ import { writeNpy, writeNpz } from './npy.js';
 import { formatAtoms, formatBonds, formatCell } from './pdb-write.js';
 import { type Safetensors, writeSafetensors } from './safetensors.js';
 import { isTensor } from './sparse.js';
+import { formatTable } from './tables.js';
 import type { Tensor } from './tensor.js';
 import { checkWritable, partOf, writeWhole } from './write-whole.js';
 import { openTrajectory, type TrajectoryWriterOptions } from './writer.js';
@@ -17,6 +19,7 @@ export type Savable =
   | Structure
   | readonly Structure[]
   | Trajectory
+  | ColumnTable
   | Tensor
   | ReadonlyMap<string, Tensor>
   | Safetensors
@@ -26,20 +29,14 @@ export type SaveOptions = Pick<TrajectoryWriterOptions, 'precision'>;
 
 /**
  * Saves a structure (.pdb .xyz .extxyz .dcd .xtc), several structures (.extxyz .xyz), a trajectory (.extxyz .xyz .pdb
- * .dcd .xtc), an array (.npy) or named arrays (.npz .safetensors); tables by `saveTable`. The file appears whole or not at all.
+ * .dcd .xtc), a table (.csv .jsonl), an array (.npy) or named arrays (.npz .safetensors). The file appears whole or not at all.
  * @throws EINVALID for an unknown extension, or one that cannot hold what is given
- * @example save('beads.extxyz', structure); save('run.xtc', trajectory)
+ * @example save('beads.extxyz', structure); save('run.xtc', trajectory); save('rates.csv', table)
  */
 export function save(path: string, thing: Savable, options: SaveOptions = {}): void {
   checkOptionNames<SaveOptions>('save', options, { precision: true });
   const format =
-    formatOf(path) ??
-    invalid(
-      path,
-      `must have a known extension (${knownExtensions.join(' ')})`,
-      path,
-      'saveTable writes .csv and .jsonl',
-    );
+    formatOf(path) ?? invalid(path, `must have a known extension (${knownExtensions.join(' ')})`, path);
   switch (format) {
     case 'torch':
       invalid(path, 'must not be a PyTorch file: these are only read', format, 'use .safetensors');
@@ -50,6 +47,12 @@ export function save(path: string, thing: Savable, options: SaveOptions = {}): v
     case 'npz':
     case 'safetensors':
       saveTensors(path, format, thing);
+      break;
+    case 'csv':
+    case 'jsonl':
+      writeWhole(path, [
+        formatTable(thing instanceof ColumnTable ? thing : wrong(path, 'a table', thing), format),
+      ]);
       break;
     default:
       if (thing instanceof Trajectory) saveTrajectory(path, format, thing, options);

@@ -1,12 +1,12 @@
 /** What fewer bits cost: forces, energy drift, distributions; and what they bring: time and memory. */
 import { checkOptionNames } from '../errors.js';
+import { tableOfRows } from '../io/tables.js';
 import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { evaluate, type Potential, sum } from '../models/potential.js';
 import type { Schnet, SchnetOptions } from '../models/schnet.js';
 import { checkTolerance, operandNames, type SchnetEntries } from '../models/schnet-options.js';
 import { replicas, type Structure } from '../structure/index.js';
-import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
 import { printsOf } from './inputs.js';

@@ -1,8 +1,8 @@
 /** Rows kept for where they cannot be measured: JSON lines, several studies to a file. */
 import { invalid } from '../errors.js';
+import { jsonLines, parseJsonLines, tableOfRows } from '../io/tables.js';
 import { readText } from '../io/text.js';
 import { append } from '../io/write-whole.js';
-import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 
 /**

@@ -1,13 +1,13 @@
 /** How near each kernel of a model comes to what the machine can do: counted work over measured peaks. */
 
 import { checkOptionNames, invalid } from '../errors.js';
+import { tableOfRows } from '../io/tables.js';
 import { type KernelWork, kernelWork, type Work, workOfStage } from '../models/kernel-work.js';
 import { deviceOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import { Schnet } from '../models/schnet.js';
 import { schnetWork } from '../models/schnet-work.js';
 import { native } from '../native.js';
-import { tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 import { type ModelStudyOptions, modelStudyOptionNames, timesStudy } from './models.js';
 

@@ -4,10 +4,10 @@ import { dirname, extname } from 'node:path';
 import { digest } from '../digest.js';
 import { environment } from '../environment.js';
 import { checkOptionNames, invalid, MdlabError } from '../errors.js';
+import { jsonLines, parseJsonLines, tableOfRows } from '../io/tables.js';
 import { readText } from '../io/text.js';
 import { append, writeWhole } from '../io/write-whole.js';
 import { Progress } from '../progress.js';
-import { jsonLines, parseJsonLines, tableOfRows } from '../tables/files.js';
 import type { Table } from '../tables/index.js';
 import { fingerprint } from './inputs.js';
 import { spread } from './timing.js';
@@ -251,7 +251,7 @@ function openFile(file: string): Map<string, Measured[]> {
     invalid('study.file', 'must be a file', file, 'leave it out to keep rows in memory alone');
   // A name that promises another kind of table would be taken, or written over, as one.
   if (extname(file) !== '.jsonl')
-    invalid('study.file', 'must end in .jsonl', file, 'rows are kept as JSON lines; saveTable writes .csv');
+    invalid('study.file', 'must end in .jsonl', file, 'rows are kept as JSON lines; save() writes .csv');
   if (!there) {
     mkdirSync(dirname(file), { recursive: true });
     return kept;

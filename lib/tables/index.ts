@@ -15,5 +15,6 @@ export {
   rolling,
   startswith,
 } from 'arquero';
-export { column, loadTable, saveTable, tableFormats, toCSV } from './files.js';
+export { toCSV } from '../io/tables.js';
+export { column } from './column.js';
 export { type Columns, table } from './make.js';

@@ -7,6 +7,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { environment } from '../../lib/environment.js';
+import { jsonLines } from '../../lib/io/tables.js';
 import { langevin, simulate } from '../../lib/md/index.js';
 import { placeOf } from '../../lib/models/place.js';
 import { evaluate, sum } from '../../lib/models/potential.js';
@@ -18,7 +19,6 @@ import { native } from '../../lib/native.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
 import { stepStudy } from '../../lib/studies/steps.js';
 import { spread } from '../../lib/studies/timing.js';
-import { jsonLines } from '../../lib/tables/files.js';
 import { globule, jittered } from '../models/schnet-cases.js';
 import { random, root } from '../tools.js';
 import {

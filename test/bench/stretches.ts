@@ -3,12 +3,12 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { invalid, MdlabError } from '../../lib/errors.js';
+import { jsonLines, parseJsonLines } from '../../lib/io/tables.js';
 import { readText } from '../../lib/io/text.js';
 import { append, writeWhole } from '../../lib/io/write-whole.js';
 import { type Frame, resume, type SimulateOptions, type Simulation, simulate } from '../../lib/md/index.js';
 import type { Potential } from '../../lib/models/potential.js';
 import type { Structure } from '../../lib/structure/index.js';
-import { jsonLines, parseJsonLines } from '../../lib/tables/files.js';
 import { alive } from '../tools.js';
 
 /** Steps without a stop; seconds of wall time, samples and checkpoints included. */

@@ -6,11 +6,11 @@
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { environment } from '../../lib/environment.js';
+import { jsonLines } from '../../lib/io/tables.js';
 import { placeOf } from '../../lib/models/place.js';
 import type { Potential } from '../../lib/models/potential.js';
 import { beadsFromSequence, sequences } from '../../lib/structure/index.js';
 import { average, type Sampled, sampleProtein } from '../../lib/studies/sampling.js';
-import { jsonLines } from '../../lib/tables/files.js';
 import { trained } from './potentials.js';
 import { type Row, report } from './tools.js';
 

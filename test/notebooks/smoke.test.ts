@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { claimsIn } from '../../kernel/claims.js';
 import type { Notebook } from '../../kernel/notebook.js';
 import { runNotebook } from '../../kernel/runner.js';
-import { loadTable } from '../../lib/tables/index.js';
+import { load } from '../../lib/io/index.js';
 import { temporaryFolder } from '../kernel/tools.js';
 import { root } from '../tools.js';
 
@@ -71,7 +71,7 @@ test('npm run reproduce runs notebooks, prints verdicts and keeps them', () => {
   const made = readdirSync(folder);
   for (const file of ['flashschnet.ipynb', 'flashschnet.html', 'claims.csv', 'figures'])
     assert.ok(made.includes(file), file);
-  const kept = loadTable(join(folder, 'claims.csv'));
+  const kept = load(join(folder, 'claims.csv') as `${string}.csv`);
   assert.ok(kept.numRows() >= 10);
   assert.ok((kept.array('verdict') as string[]).every((v) => v.startsWith('not ')));
   assert.match(

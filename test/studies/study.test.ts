@@ -3,6 +3,7 @@ import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { tableOfRows } from '../../lib/io/tables.js';
 import {
   environment,
   paperNumbers,
@@ -14,7 +15,6 @@ import {
   timed,
 } from '../../lib/studies/index.js';
 import { spread } from '../../lib/studies/timing.js';
-import { tableOfRows } from '../../lib/tables/files.js';
 import { from } from '../../lib/tables/index.js';
 import { skip } from '../tools.js';
 
@@ -224,7 +224,7 @@ test('wrong calls say what is wrong, and touch no file', async () => {
     [{ grid: { x: [1] }, file: devNull }, /study\.file: must be a file, received/],
     [
       { grid: { x: [1] }, file: note },
-      /study\.file: must end in \.jsonl, received ".*note\.txt"; .*saveTable/,
+      /study\.file: must end in \.jsonl, received ".*note\.txt"; .*save\(\) writes/,
     ],
     [{ grid: { x: [1] }, file: join(folder, 'none.csv') }, /study\.file: must end in \.jsonl/],
   ] as const) {

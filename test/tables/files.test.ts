@@ -3,10 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { column, desc, from, loadTable, op, saveTable, table, toCSV } from '../../lib/tables/index.js';
+import { load, loadStructure, loadTrajectory, save } from '../../lib/io/index.js';
+import { column, desc, from, op, type Table, table, toCSV } from '../../lib/tables/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mdlab-table-'));
 test.after(() => rmSync(folder, { recursive: true }));
+
+/** A table to a file, and back. */
+const through = (t: Table, name: `${string}.csv` | `${string}.jsonl`): Table => {
+  save(join(folder, name), t);
+  return load(join(folder, name)) as Table;
+};
 
 const sample = table({ n: [1, 2, 3], rate: [1.5, Number.NaN, 1e-9], name: ['a', 'b, "c"', 'd\ne'] });
 
@@ -40,24 +47,22 @@ test('arquero’s verbs work through our names', () => {
 });
 
 test('JSON lines keep numbers, NaN and text', () => {
-  const file = saveTable(sample, join(folder, 'a.jsonl'));
-  const back = loadTable(file);
-  assert.equal(back.objects(), sample.objects());
+  assert.equal(through(sample, 'a.jsonl').objects(), sample.objects());
 });
 
 test('CSV quotes what needs quoting and comes back', () => {
   assert.match(toCSV(sample), /"b, ""c"""/);
-  const back = loadTable(saveTable(sample, join(folder, 'a.csv')));
+  const back = through(sample, 'a.csv');
   assert.equal(back.array('n'), [1, 2, 3]);
   assert.equal(back.get('name', 1), 'b, "c"');
 });
 
 test('a last line cut short by a crash is left out; another broken line is named', () => {
-  const file = join(folder, 'cut.jsonl');
+  const file = join(folder, 'cut.jsonl') as `${string}.jsonl`;
   writeFileSync(file, '{"a":1}\n{"a":2}\n{"a":');
-  assert.equal(loadTable(file).array('a'), [1, 2]);
+  assert.equal(load(file).array('a'), [1, 2]);
   writeFileSync(file, '{"a":1}\nnonsense\n{"a":2}\n');
-  assert.throws(() => loadTable(file), /line 2: must be a JSON object, received "nonsense"/);
+  assert.throws(() => load(file), /line 2: must be a JSON object, received "nonsense"/);
 });
 
 test('columns as numbers', () => {
@@ -68,23 +73,36 @@ test('columns as numbers', () => {
 });
 
 test('a file that is not there, or cannot be written, is told in words', () => {
-  assert.throws(() => loadTable(join(folder, 'none.csv')), /none\.csv: cannot be read: no such file/);
+  assert.throws(() => load(join(folder, 'none.csv')), /none\.csv: .*no such file/);
   assert.throws(
-    () => saveTable(sample, join(folder, 'none', 'a.csv')),
+    () => save(join(folder, 'none', 'a.csv'), sample),
     /a\.csv: cannot be written: its folder does not exist/,
   );
   const file = join(folder, 'file');
-  saveTable(sample, `${file}.csv`);
+  save(`${file}.csv`, sample);
   assert.throws(
-    () => saveTable(sample, join(`${file}.csv`, 'a.csv')),
+    () => save(join(`${file}.csv`, 'a.csv'), sample),
     /a\.csv: cannot be written: a folder of its path is a file/,
   );
 });
 
-test('unknown endings name the known ones', () => {
+test('endings that cannot hold a table, and tables that are none, are refused', () => {
+  assert.throws(() => save(join(folder, 'a.xlsx'), sample), /must have a known extension .*\.csv \.jsonl/);
+  for (const name of ['a.xyz', 'a.npy', 'a.safetensors'])
+    assert.throws(() => save(join(folder, name), sample), /what is saved: must be /, name);
   assert.throws(
-    () => saveTable(sample, join(folder, 'a.xlsx')),
-    /table file: must be one of '\.csv', '\.jsonl'/,
+    () => save(join(folder, 'a.csv'), { x: { dtype: 'float64', shape: [1], data: Float64Array.of(1) } }),
+    /what is saved: must be a table for .*a\.csv/,
+  );
+  const file = join(folder, 'b.csv');
+  save(file, sample);
+  assert.throws(
+    () => loadStructure(file),
+    /must be a structure file .*received "csv"; .*load\(\) arrays and tables/,
+  );
+  assert.throws(
+    () => loadTrajectory(file),
+    /must be a trajectory, received "csv"; load\(\) reads arrays and tables/,
   );
 });
 

@@ -1,45 +1,22 @@
-/** Columns as arrays; tables from and to CSV and JSON lines. */
-import { extname } from 'node:path';
+/** Tables as text: comma-separated with a header, or one JSON object a line. */
 import { type ColumnTable, toCSV as csvOf, from, fromCSV } from 'arquero';
-import { invalid, malformed, unknownChoice } from '../errors.js';
-import { readText } from '../io/text.js';
-import { writeWhole } from '../io/write-whole.js';
-
-/** Endings `saveTable` and `loadTable` know: comma-separated with a header, or one JSON object a line. */
-export const tableFormats: readonly string[] = ['.csv', '.jsonl'];
-
-/**
- * A column as numbers, in row order.
- * @example line(column(t, 'replicas'), column(t, 'rate'))
- * @throws EINVALID for an unknown name, or values that are not numbers (missing ones become NaN)
- */
-export function column(table: ColumnTable, name: string): Float64Array {
-  if (!table.columnNames().includes(name)) unknownChoice('column', name, table.columnNames());
-  return Float64Array.from(table.array(name) as Iterable<unknown>, (value, row) => {
-    if (value === null || value === undefined) return Number.NaN;
-    if (typeof value !== 'number') invalid(`column '${name}'`, 'must hold numbers', value, `see row ${row}`);
-    return value;
-  });
-}
+import { malformed } from '../errors.js';
+import type { TableFormat } from './formats.js';
+import type { ByteSource } from './source.js';
 
 /** A table as comma-separated text with a header (RFC 4180). */
 export function toCSV(table: ColumnTable): string {
   return csvOf(table);
 }
 
-/** Writes .csv or .jsonl by the name's ending, whole or not at all, and gives the name back. */
-export function saveTable(table: ColumnTable, file: string): string {
-  const text = formatOf(file) === '.csv' ? toCSV(table) : jsonLines(table.objects());
-  writeWhole(file, [text]);
-  return file;
+export function formatTable(table: ColumnTable, format: TableFormat): string {
+  return format === 'csv' ? toCSV(table) : jsonLines(table.objects());
 }
 
-/** Reads what `saveTable` wrote. @throws ENOTFOUND, or EFORMAT naming the line that is no JSON object */
-export function loadTable(file: string): ColumnTable {
-  const format = formatOf(file);
-  const text = readText(file);
-  if (format === '.csv') return fromCSV(text);
-  return tableOfRows(parseJsonLines(text, file));
+/** The reverse of `formatTable`. @throws EFORMAT naming the line that is no JSON object */
+export function parseTable(source: ByteSource, format: TableFormat): ColumnTable {
+  const text = new TextDecoder().decode(source.read(0, source.size, 'text'));
+  return format === 'csv' ? fromCSV(text) : tableOfRows(parseJsonLines(text, source.name));
 }
 
 /** A table with every column that any row has; where a row has none, null. */
@@ -84,10 +61,4 @@ const words = new Map<unknown, number>([
 
 function spoken(row: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(row).map(([k, v]) => [k, words.get(v) ?? v]));
-}
-
-function formatOf(file: string): string {
-  const format = extname(file).toLowerCase();
-  if (!tableFormats.includes(format)) unknownChoice('table file', format || file, tableFormats);
-  return format;
 }
