@@ -55,6 +55,7 @@ const calls: Readonly<Record<string, (odd: object) => unknown>> = {
   bars: (odd) => mdlab.bars(['a'], [1], { name: 'b', ...odd }),
   batchStudy: (odd) => mdlab.batchStudy({ ...models, ...odd }),
   beadsFromSequence: (odd) => beadsFromSequence('GG', { chain: 'B', ...odd }),
+  contactMap: (odd) => mdlab.contactMap(protein, { cutoff: 8, ...odd }),
   driftFit: (odd) => mdlab.driftFit([0, 1, 2], [0, 1, 3], { degreesOfFreedom: 3, ...odd }),
   dropdown: (odd) => mdlab.dropdown([1, 2], { label: 'd', ...odd }),
   'Dropdown.new': (odd) => new mdlab.Dropdown([1, 2], { label: 'd', ...odd }),

@@ -1,4 +1,5 @@
 import { invalid } from '../errors.js';
+import type { Box } from '../structure/box.js';
 import { Structure } from '../structure/structure.js';
 import { Trajectory } from '../structure/trajectory.js';
 
@@ -19,6 +20,8 @@ export type PerFrame<F extends Frames> = F extends Structure | Coordinates ? num
 
 export interface FrameList {
   list: readonly Coordinates[];
+  /** One per frame; null: none. */
+  boxes: readonly (Box | null)[];
   /** Names and masses, where the frames have them. */
   topology: Structure | undefined;
   count: number;
@@ -31,6 +34,7 @@ export function framesOf(frames: Frames, subject: string): FrameList {
   if (frames instanceof Trajectory)
     return {
       list: frames.frames.map((f) => f.positions),
+      boxes: frames.frames.map((f) => f.box ?? frames.topology.box),
       topology: frames.topology,
       count: frames.topology.count,
       single: false,
@@ -46,11 +50,18 @@ export function framesOf(frames: Frames, subject: string): FrameList {
   });
   const first = frames[0];
   const topology = first instanceof Structure ? first : undefined;
-  return { list, topology, count: length / 3, single: false };
+  const boxes = frames.map((f) => (f instanceof Structure ? f.box : null));
+  return { list, boxes, topology, count: length / 3, single: false };
 }
 
 function one(positions: Coordinates, topology: Structure | undefined): FrameList {
-  return { list: [positions], topology, count: positions.length / 3, single: true };
+  return {
+    list: [positions],
+    boxes: [topology?.box ?? null],
+    topology,
+    count: positions.length / 3,
+    single: true,
+  };
 }
 
 function checked(positions: unknown, subject: string): Coordinates {
@@ -70,6 +81,21 @@ export function particlesOf(options: Selection, count: number, subject: string):
   if (chosen.length === 0) invalid(`${subject}.particles`, 'must name at least one particle', chosen.length);
   for (let k = 0; k < chosen.length; k++) checkIndex(chosen[k]!, count, `${subject}.particles`);
   return Int32Array.from(chosen);
+}
+
+/** `particlesOf`, but default all that are not hydrogen, where the structure tells. @throws EINVALID where all are */
+export function heavyParticles(
+  options: Selection,
+  count: number,
+  topology: Structure | undefined,
+  subject: string,
+): Int32Array {
+  const all = particlesOf(options, count, subject);
+  if (options.particles) return all;
+  const heavy = all.filter((i) => topology?.symbols[i] !== 'H');
+  if (heavy.length === 0)
+    invalid(subject, 'must have a particle that is not hydrogen', 'none', 'or choose `particles`');
+  return heavy;
 }
 
 /** @throws EINVALID unless `index` names a particle */

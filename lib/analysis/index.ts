@@ -1,4 +1,5 @@
 export { type BlockAverage, type BlockLevel, blockAverage } from './block-average.js';
+export { type ContactMap, type ContactMapOptions, contactMap } from './contact-map.js';
 export { dihedral, type Ramachandran, ramachandran } from './dihedral.js';
 export { type DriftFit, type DriftFitOptions, driftFit } from './drift-fit.js';
 export type { Coordinates, Frames, PerFrame, Selection } from './frames.js';

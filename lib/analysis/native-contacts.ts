@@ -6,8 +6,8 @@ import {
   checkIndex,
   type Frames,
   framesOf,
+  heavyParticles,
   type PerFrame,
-  particlesOf,
   perFrame,
   type Selection,
 } from './frames.js';
@@ -90,9 +90,7 @@ export function findNativeContacts(
   if (names === undefined)
     return invalid('nativeContacts.native', 'must have residue names', 'none', 'give `pairs` instead');
   const residue = residueIndices(names);
-  const chosen = particlesOf(options, native.count, 'nativeContacts').filter(
-    (i) => options.particles !== undefined || native.symbols[i] !== 'H',
-  );
+  const chosen = heavyParticles(options, native.count, native, 'nativeContacts');
   const part = new Structure({
     positions: Float64Array.from(
       [...chosen].flatMap((i) => [...native.positions.subarray(3 * i, 3 * i + 3)]),
