@@ -40,6 +40,24 @@ export function writeWhole(path: string, parts: readonly (Uint8Array | string)[]
   }
 }
 
+/** @throws EIO saying why the file cannot be renamed */
+export function moveFile(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    unwritable(to, error);
+  }
+}
+
+/** @throws EIO saying why the file cannot be removed */
+export function removeFile(path: string): void {
+  try {
+    rmSync(path);
+  } catch (error) {
+    unwritable(path, error);
+  }
+}
+
 /**
  * Appends text to a file, which is made where there is none.
  * @throws EIO saying why the file cannot be written; it may then end within the text

@@ -61,6 +61,20 @@ const arrays = [
 
 /** Writes a checkpoint. */
 export function writeCheckpoint(file: string, checkpoint: Checkpoint): void {
+  const { metadata, tensors } = encoded(checkpoint);
+  writeSafetensors(file, tensors, metadata);
+}
+
+/** Whether a file is this very checkpoint. */
+export function holdsCheckpoint(file: string, checkpoint: Checkpoint): boolean {
+  try {
+    return readSafetensors(file).metadata['sha256'] === encoded(checkpoint).metadata['sha256'];
+  } catch {
+    return false;
+  }
+}
+
+function encoded(checkpoint: Checkpoint): Safetensors {
   const { options, state, structures, types } = checkpoint;
   const tensors = new Map<string, Tensor>();
   for (const name of arrays) tensors.set(name, vector('float64', state[name]));
@@ -98,7 +112,7 @@ export function writeCheckpoint(file: string, checkpoint: Checkpoint): void {
     })),
   };
   const mdlab = JSON.stringify(header);
-  writeSafetensors(file, tensors, { mdlab, sha256: digestOf(mdlab, tensors) });
+  return { tensors, metadata: { mdlab, sha256: digestOf(mdlab, tensors) } };
 }
 
 /** Of all that a run goes on from: one flipped bit of a velocity or an option would end elsewhere without a word. */

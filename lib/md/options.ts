@@ -30,12 +30,14 @@ export interface SimulateOptions {
   firstReplica?: number;
   /**
    * Writes every frame to this file; one file per system, numbered, where there are several. `resume` continues it, a new
-   * run replaces what is there at its first frame.
+   * run replaces what is there at its first frame, but for what an unfinished run left (see `checkpoint`).
    */
   trajectory?: string;
   /**
    * Writes the run to this file every so many steps (default: ten frames), at the end, and when it is interrupted or
-   * fails; `resume` goes on from it with the same bits. A new run replaces what is there.
+   * fails; `resume` goes on from it with the same bits. A new run replaces the checkpoint of a finished run. It sets that of
+   * an unfinished one aside with the trajectory files it names, as `run-aside-1.checkpoint`, and says so; `resume` goes on
+   * with it there. Any other file of this name is refused.
    */
   checkpoint?: string | { file: string; every?: number };
   /** A live line on stderr or in the notebook; a string names it. Default: where somebody is looking. */

@@ -7,6 +7,7 @@ import { memoryMeter } from '../models/place.js';
 import { wayFields } from '../models/potential.js';
 import { type NativeDynamics, type NativeDynamicsState, native } from '../native.js';
 import { boltzmann } from '../units.js';
+import { type Place, setAside, wroteCheckpoint } from './aside.js';
 import { type CheckpointOptions, type PotentialRecord, writeCheckpoint } from './checkpoint.js';
 import { Frame } from './frame.js';
 import { checkCount } from './integrators.js';
@@ -39,7 +40,7 @@ export class Simulation implements AsyncIterable<Frame> {
   readonly potential: Potential;
   readonly system: System;
   readonly options: RunOptions;
-  private readonly outputs: Outputs;
+  private outputs: Outputs;
   private readonly handle: NativeDynamics;
   private readonly record = new FrameRecord();
   private readonly files: TrajectoryFiles | undefined;
@@ -49,6 +50,8 @@ export class Simulation implements AsyncIterable<Frame> {
   private seconds = 0;
   private peakBytes = 0;
   private active = false;
+  /** Made by `simulate` and not iterated yet. */
+  private fresh = false;
 
   /** Use `simulate` or `resume`. */
   constructor(
@@ -91,7 +94,7 @@ export class Simulation implements AsyncIterable<Frame> {
   /**
    * Goes on from where the run stands and yields a frame every `every` steps.
    * @throws EINTERRUPTED when stopped, ENUMERIC when the run diverged (the state before that step is kept); EIO or EINVALID
-   * before the first step where its files cannot be written
+   * before the first step where its files cannot be written, or the checkpoint would replace another kind of file
    */
   async *frames(options: IterateOptions = {}): AsyncGenerator<Frame, void, undefined> {
     checkOptionNames<IterateOptions>('simulation', options, { signal: true });
@@ -185,6 +188,7 @@ export class Simulation implements AsyncIterable<Frame> {
 
   /** Sets starting velocities; `simulate` calls it. */
   start(velocities: StartVelocities | undefined): void {
+    this.fresh = true;
     startVelocities(this.handle, this.system, this.options, velocities);
   }
 
@@ -223,7 +227,17 @@ export class Simulation implements AsyncIterable<Frame> {
   private checkOutputs(): void {
     if (this.step === this.target) return;
     this.files?.check();
-    if (this.outputs.checkpoint) checkWritable(this.outputs.checkpoint.file, 'whole');
+    const { checkpoint } = this.outputs;
+    if (checkpoint) checkWritable(checkpoint.file, 'whole');
+    if (checkpoint && this.fresh) setAside(checkpoint.file);
+    this.fresh = false;
+  }
+
+  /** Writes on where a new run of the same names has put this run's files. */
+  moved({ checkpoint, trajectory }: Place): void {
+    const every = this.outputs.checkpoint!.every;
+    this.outputs = { ...this.outputs, checkpoint: { file: checkpoint, every } };
+    if (this.files && trajectory !== undefined) this.files.pattern = trajectory;
   }
 
   private freshSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
@@ -289,6 +303,7 @@ export class Simulation implements AsyncIterable<Frame> {
     this.files?.flush();
     const trajectory = this.files && { file: this.files.pattern, frames: this.files.count };
     this.write(checkpoint.file, { checkpointEvery: checkpoint.every, trajectory });
+    wroteCheckpoint(checkpoint.file, this);
   }
 }
 

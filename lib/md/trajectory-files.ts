@@ -1,5 +1,7 @@
 /** The trajectory files of a run: one per system. */
+import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
+import { invalid } from '../errors.js';
 import { openTrajectory, type StoredFrame, type TrajectoryWriter } from '../io/index.js';
 import { checkTrajectory } from '../io/writer.js';
 import type { Frame } from './frame.js';
@@ -17,10 +19,18 @@ export function trajectoryFile(pattern: string, system: number, systems: number)
   return `${pattern.slice(0, pattern.length - extension.length)}.${number}${extension}`;
 }
 
+/** The files of all systems. */
+export function trajectoryFiles(pattern: string, systems: number): string[] {
+  return Array.from({ length: systems }, (_, k) => trajectoryFile(pattern, k, systems));
+}
+
 /** Opened at the first frame, so that a run that never moves leaves files alone. */
 export class TrajectoryFiles {
-  readonly pattern: string;
+  /** May change while files are open, which then were renamed. */
+  pattern: string;
   private readonly system: System;
+  /** Frames that a stored run left, which must be there to be continued. */
+  private stored: number;
   private kept: number | undefined;
   private writers: TrajectoryWriter[] | undefined;
 
@@ -29,6 +39,7 @@ export class TrajectoryFiles {
     this.pattern = pattern;
     this.system = system;
     this.kept = kept;
+    this.stored = kept ?? 0;
   }
 
   /** Frames in each file. */
@@ -36,9 +47,19 @@ export class TrajectoryFiles {
     return this.writers?.[0]?.count ?? this.kept ?? 0;
   }
 
-  /** Whether the first frame will be taken. @throws EINVALID for an unknown extension, EIO where a file cannot be written */
+  /**
+   * Whether the first frame will be taken.
+   * @throws EINVALID for an unknown extension or where frames to go on from are gone, EIO where a file cannot be written
+   */
   check(): void {
-    if (!this.writers) for (const file of this.names()) checkTrajectory(file);
+    if (this.writers) return;
+    for (const file of this.names()) {
+      checkTrajectory(file);
+      if (this.stored > 0 && !existsSync(file)) {
+        const remedy = 'put it back, or resume with another trajectory or with false';
+        invalid('resume.trajectory', `must have the run's first ${this.stored} frames`, `no ${file}`, remedy);
+      }
+    }
   }
 
   write(frame: Frame): void {
@@ -65,6 +86,7 @@ export class TrajectoryFiles {
   /** The next frame opens them again and goes on behind what is there. */
   close(): void {
     this.kept = this.count;
+    this.stored = 0;
     for (const writer of this.writers ?? []) writer.close();
     this.writers = undefined;
   }
@@ -79,7 +101,6 @@ export class TrajectoryFiles {
   }
 
   private names(): string[] {
-    const { systems } = this.system;
-    return systems.map((_, k) => trajectoryFile(this.pattern, k, systems.length));
+    return trajectoryFiles(this.pattern, this.system.systems.length);
   }
 }
