@@ -4,6 +4,7 @@ import { checkCount } from '../md/integrators.js';
 import { deviceOf, memoryMeter, placeOf } from '../models/place.js';
 import { type EvaluateResult, evaluate, type Potential } from '../models/potential.js';
 import type { StageTime } from '../models/schnet.js';
+import { neighborList } from '../neighbors/neighbor-list.js';
 import { randomGlobule, replicas, type Structure } from '../structure/index.js';
 import type { Table } from '../tables/index.js';
 import { collectGarbage } from './collect.js';
@@ -211,7 +212,7 @@ export interface Staged {
 
 /**
  * Time of each stage of an evaluation: several rows per model.
- * Columns: stage, seconds, seconds_p5, seconds_p95, share (of all stages together), edges.
+ * Columns: stage, seconds, seconds_p5, seconds_p95, share (of all stages together), edges (directed pairs inside the cutoff).
  * @throws into the row's `error` for a potential that does not tell its stages
  */
 export function stageStudy(options: ModelStudyOptions): Promise<Table> {
@@ -242,6 +243,9 @@ export function timesStudy(
     const counted = runs.slice(-t.repeats);
     const times = counted[0]!.map((of, k) => ({ of, ...spread(counted.map((r) => r[k]!.seconds)) }));
     const all = times.reduce((a, s) => a + s.median, 0);
+    // Where all pairs were looked at there is no list to tell.
+    const { cutoff } = potential;
+    if (edges === 0 && cutoff > 0) edges = neighborList(systems, { cutoff }).edges;
     return times.map(({ of, median, low, high }) => ({
       ...of,
       seconds: median,

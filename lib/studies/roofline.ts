@@ -104,15 +104,10 @@ export async function rooflineStudy(
     rows
       .filter((r) => ['model', 'atoms', 'replicas'].every((key) => r[key] === row[key]))
       .map((r) => String(r['kernel']));
-  // A model that looks at all pairs counts none; another's list tells.
-  const edgesOf = ({ atoms, replicas }: Record<string, unknown>): number =>
-    Math.max(
-      ...rows.map((r) => (r['atoms'] === atoms && r['replicas'] === replicas ? Number(r['edges']) : 0)),
-    );
   return tableOfRows(
     rows.map((row) => {
       const model = options.models[String(row['model'])];
-      const edges = edgesOf(row);
+      const edges = Number(row['edges']);
       if (!model || row['error'] || !(edges > 0)) return row;
       const atoms = Number(row['atoms']) * Number(row['replicas']);
       const counted = workOf(model, edges, atoms, kernelsOf(row));

@@ -57,6 +57,9 @@ onCuda(
       assert.ok(typeof r['kernel'] === 'string' && Number(r['launches']) > 0, name);
       assert.ok(Number(r['reached']) > 1e-3 && Number(r['reached']) < 1.1, `${name}: ${r['reached']}`);
     }
+    const alone = await rooflineStudy({ ...options, models: { table: models['table']! } });
+    for (const r of alone.objects() as Record<string, number>[])
+      assert.ok(r['floor']! > 0, 'no other list is asked');
     const stages = (await stageStudy(options)).objects() as Record<string, number | string>[];
     for (const { model, seconds, stage } of stages) {
       const own = rows.filter((r) => r['model'] === model && r['stage'] === stage);
