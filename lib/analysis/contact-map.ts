@@ -1,9 +1,8 @@
 import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import { checkCutoff, neighborList } from '../neighbors/neighbor-list.js';
-import type { Box } from '../structure/box.js';
-import { type Residues, Structure } from '../structure/structure.js';
+import type { Residues } from '../structure/structure.js';
 import { residueIndices } from './dihedral.js';
-import { type Coordinates, type Frames, framesOf, heavyParticles, type Selection } from './frames.js';
+import { type Frames, framesOf, heavyParticles, partOf, type Selection } from './frames.js';
 
 const kinds = ['residues', 'particles'] as const;
 
@@ -82,13 +81,4 @@ function rowsOfResidues(names: Residues, particles: Int32Array): { members: numb
     members: found.map((r) => residue.indexOf(r)),
     row: Int32Array.from(particles, (i) => place.get(residue[i]!)!),
   };
-}
-
-/** These particles alone, so that no others are searched. */
-function partOf(x: Coordinates, particles: Int32Array, box: Box | null): Structure {
-  const positions = new Float64Array(3 * particles.length);
-  particles.forEach((i, k) => {
-    for (let c = 0; c < 3; c++) positions[3 * k + c] = x[3 * i + c]!;
-  });
-  return new Structure({ positions, symbols: new Array<string>(particles.length).fill(''), box });
 }

@@ -98,6 +98,15 @@ export function heavyParticles(
   return heavy;
 }
 
+/** These particles alone, so that no others are searched for neighbours. */
+export function partOf(positions: Coordinates, particles: Int32Array, box: Box | null): Structure {
+  const own = new Float64Array(3 * particles.length);
+  particles.forEach((i, k) => {
+    own.set(positions.subarray(3 * i, 3 * i + 3), 3 * k);
+  });
+  return new Structure({ positions: own, symbols: new Array<string>(particles.length).fill(''), box });
+}
+
 /** @throws EINVALID unless `index` names a particle */
 export function checkIndex(index: number, count: number, subject: string): void {
   if (!(Number.isInteger(index) && index >= 0 && index < count))

@@ -1,6 +1,6 @@
 import { checkOptionNames, invalid, unknownChoice } from '../errors.js';
 import { checkCutoff, neighborList, type PairList } from '../neighbors/neighbor-list.js';
-import { Structure } from '../structure/structure.js';
+import type { Structure } from '../structure/structure.js';
 import { residueIndices } from './dihedral.js';
 import {
   checkIndex,
@@ -8,6 +8,7 @@ import {
   framesOf,
   heavyParticles,
   type PerFrame,
+  partOf,
   perFrame,
   type Selection,
 } from './frames.js';
@@ -91,15 +92,9 @@ export function findNativeContacts(
     return invalid('nativeContacts.native', 'must have residue names', 'none', 'give `pairs` instead');
   const residue = residueIndices(names);
   const chosen = heavyParticles(options, native.count, native, 'nativeContacts');
-  const part = new Structure({
-    positions: Float64Array.from(
-      [...chosen].flatMap((i) => [...native.positions.subarray(3 * i, 3 * i + 3)]),
-    ),
-    symbols: Array.from(chosen, (i) => native.symbols[i]!),
-  });
-  const list = neighborList(part, { cutoff });
+  const list = neighborList(partOf(native.positions, chosen, null), { cutoff });
   const found: [number, number][] = [];
-  for (let a = 0; a < part.count; a++)
+  for (let a = 0; a < chosen.length; a++)
     for (const b of list.neighbors(a)) {
       const [i, j] = [chosen[a]!, chosen[b]!];
       const near = names.chains[i] === names.chains[j] && Math.abs(residue[i]! - residue[j]!) <= separation;

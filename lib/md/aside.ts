@@ -44,8 +44,8 @@ export function setAside(file: string): void {
   const { moved, to } = destination(from, stored);
   // In this order: the old checkpoint goes last, for where there is none a new run replaces the trajectory.
   writeCheckpoint(to.checkpoint, moved);
-  const renamed = framesOf(to, stored);
-  framesOf(from, stored).forEach((name, k) => {
+  const renamed = trajectoriesOf(to, stored);
+  trajectoriesOf(from, stored).forEach((name, k) => {
     if (existsSync(name) && !existsSync(renamed[k]!)) moveFile(name, renamed[k]!);
   });
   removeFile(file);
@@ -68,12 +68,12 @@ function destination(from: Place, stored: Checkpoint): { to: Place; moved: Check
       trajectory: trajectory === undefined ? undefined : numbered(trajectory, n),
     };
     const moved = withTrajectory(stored, to.trajectory);
-    const taken = [to.checkpoint, ...framesOf(to, stored)].some((name) => existsSync(name));
+    const taken = [to.checkpoint, ...trajectoriesOf(to, stored)].some((name) => existsSync(name));
     if (!taken || holdsCheckpoint(to.checkpoint, moved)) return { to, moved };
   }
 }
 
-function framesOf({ trajectory }: Place, { options, structures }: Checkpoint): string[] {
+function trajectoriesOf({ trajectory }: Place, { options, structures }: Checkpoint): string[] {
   return trajectory === undefined ? [] : trajectoryFiles(trajectory, structures.length * options.replicas);
 }
 

@@ -39,7 +39,8 @@ export interface Minimized {
 /**
  * Moves particles downhill until forces are small, by FIRE: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006). Each
  * structure has its own clock. Not reaching the tolerance within `maxSteps` is no error: see `converged`.
- * @throws EINVALID for an option out of its range or a structure that does not fit the potential, ENUMERIC where a force is not finite, EINTERRUPTED
+ * @throws EINVALID for an option out of its range or a structure that does not fit the potential, ENUMERIC where a force is
+ * not finite, EINTERRUPTED
  * @example const { structure, converged } = await minimize(protein, model, { forceTolerance: 0.05 });
  */
 export async function minimize(

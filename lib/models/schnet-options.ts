@@ -27,6 +27,10 @@ export interface SchnetTechniques {
   weights16?: boolean;
 }
 
+/** Whether these techniques on the baseline are the `flash` pipeline: the first three together. */
+export const areFlash = (t: SchnetTechniques): boolean =>
+  t.radialBasis === true && t.messagePassing === true && t.aggregation === true;
+
 /**
  * How the operands of the filter network's products are held on a GPU's tensor cores; sums are single precision (32-bit
  * integers for int8), and so is everything outside these products. `-channel`: every output of a layer has its own

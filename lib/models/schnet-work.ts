@@ -1,7 +1,12 @@
 import { checkOptionNames } from '../errors.js';
 import { type KernelWork, kernelWork, type Work } from './kernel-work.js';
-import type { SchnetEntries, SchnetOperands, SchnetTechniques } from './schnet.js';
 import type { SchnetConfig } from './schnet-config.js';
+import {
+  areFlash,
+  type SchnetEntries,
+  type SchnetOperands,
+  type SchnetTechniques,
+} from './schnet-options.js';
 import { baselineWork } from './schnet-work-baseline.js';
 
 export interface SchnetWorkOptions {
@@ -42,9 +47,8 @@ export function schnetWork(
     forces: true,
   });
   const { forces = true, headApart = true, techniques = {} } = options;
-  const { aggregation, messagePassing, radialBasis, weights16 } = techniques;
-  const fused = radialBasis && messagePassing && aggregation;
-  const { pipeline = 'flash', operands = 'float32' } = fused
+  const { messagePassing, weights16 } = techniques;
+  const { pipeline = 'flash', operands = 'float32' } = areFlash(techniques)
     ? { operands: weights16 ? 'float16-channel' : 'float32' }
     : options;
   const messages =

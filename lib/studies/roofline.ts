@@ -6,6 +6,7 @@ import { type KernelWork, kernelWork, type Work, workOfStage } from '../models/k
 import { deviceOf } from '../models/place.js';
 import type { Potential } from '../models/potential.js';
 import { Schnet } from '../models/schnet.js';
+import { areFlash } from '../models/schnet-options.js';
 import { schnetWork } from '../models/schnet-work.js';
 import { native } from '../native.js';
 import type { Table } from '../tables/index.js';
@@ -81,8 +82,7 @@ function operandsOf(potential: Potential): string {
   const { backend, pipeline } = potential.info;
   const { operands, techniques = {} } = potential instanceof Schnet ? potential.options : {};
   if (techniques.weights16) return 'float16';
-  const fused = techniques.radialBasis && techniques.messagePassing && techniques.aggregation;
-  return backend !== ('cuda' as string) || (pipeline === 'baseline' && !fused)
+  return backend !== ('cuda' as string) || (pipeline === 'baseline' && !areFlash(techniques))
     ? 'none'
     : (operands ?? 'float32');
 }

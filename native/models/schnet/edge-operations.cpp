@@ -1,7 +1,6 @@
 #include "models/schnet/edge-operations.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "cuda/listed-kernels.h"
 
@@ -10,11 +9,7 @@ namespace {
 
 constexpr const char* file = "models/schnet/baseline.cu";
 constexpr int threads = 256, warps = threads / 32;
-// What a clock calls the operations of edgeop::, by their numbers.
-constexpr const char* operationNames[] = {"edgeGather",   "edgeProduct",         "edgeScale",
-                                          "edgeActivate", "edgeActivateReverse", "edgeDifference",
-                                          "edgeGaussian", "edgeGaussianReverse", "edgeBasisSlope"};
-constexpr int operations = static_cast<int>(std::size(operationNames));
+constexpr int operations = 9;  // of edgeop::
 
 // Places in kernelNames().
 enum Place {
@@ -55,6 +50,30 @@ const cuda::ListedKernels listed[] = {{file, kernelNames(false, Activation::tanh
                                       {file, kernelNames(true, Activation::shiftedSoftplus)},
                                       {file, kernelNames(false, Activation::silu)}};
 
+// What a clock calls an operation of edgeop::, which are one kernel for the compiler.
+const char* operationName(int op) {
+  switch (op) {
+    case edgeop::gather:
+      return "edgeGather";
+    case edgeop::product:
+      return "edgeProduct";
+    case edgeop::scale:
+      return "edgeScale";
+    case edgeop::activate:
+      return "edgeActivate";
+    case edgeop::activateReverse:
+      return "edgeActivateReverse";
+    case edgeop::difference:
+      return "edgeDifference";
+    case edgeop::gaussian:
+      return "edgeGaussian";
+    case edgeop::gaussianReverse:
+      return "edgeGaussianReverse";
+    default:
+      return "edgeBasisSlope";
+  }
+}
+
 // Four channels a thread, as many edges as fill a block.
 cuda::Dim3 blockOf(int width) {
   const unsigned x = static_cast<unsigned>(std::clamp(width / 4, 1, 64));
@@ -89,7 +108,7 @@ template <class A>
 void EdgeOperations::launch(cuda::Stream& stream, int kernel, A a, cuda::Dim3 grid,
                             cuda::Dim3 block) const {
   auto found = module_.kernel<A>(names_[kernel]);
-  if (kernel < operations) found.name = operationNames[kernel];
+  if (kernel < operations) found.name = operationName(kernel);
   cuda::launch(stream, found, {.grid = grid, .block = block}, a);
 }
 

@@ -21,11 +21,9 @@ class SchnetCpu final : public Schnet {
     for (const SchnetBlock& b : parameters.blocks)
       filters_.emplace_back(config_, b, basis_, options.techniques.weights16);
     const InteractionContext<T> context{config_, options_, filters_, basis_, clock_};
-    const auto& t = options_.techniques;
     if (options.pipeline == SchnetPipeline::table)
       interaction_ = makeTable(context, parameters);
-    else if (options.pipeline == SchnetPipeline::flash ||
-             (t.radialBasis && t.messagePassing && t.aggregation))
+    else if (isFlash(options))
       interaction_ = makeFlash(context);
     else
       interaction_ = makeBaseline(context);

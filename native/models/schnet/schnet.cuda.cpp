@@ -14,12 +14,9 @@ std::unique_ptr<InteractionOnDevice> makeInteraction(cuda::Device& device,
                                                      const SchnetConfig& config,
                                                      const SchnetParameters& parameters,
                                                      const SchnetOptions& options) {
-  const auto& t = options.techniques;
   if (options.pipeline == SchnetPipeline::table)
     return makeTableOnDevice(device, config, parameters, options);
-  if (options.pipeline == SchnetPipeline::flash ||
-      (t.radialBasis && t.messagePassing && t.aggregation))
-    return makeFlashOnDevice(device, config, parameters, options);
+  if (isFlash(options)) return makeFlashOnDevice(device, config, parameters, options);
   return makeBaselineOnDevice(device, config, parameters, options);
 }
 

@@ -100,6 +100,13 @@ struct SchnetOptions {
   double tolerance = 1e-5;       // of the table's value and slope, relative to their RMS
 };
 
+// The first three techniques together are the flash pipeline.
+inline bool isFlash(const SchnetOptions& options) {
+  const auto& t = options.techniques;
+  return options.pipeline == SchnetPipeline::flash ||
+         (t.radialBasis && t.messagePassing && t.aggregation);
+}
+
 // The fourth technique is a choice of operands.
 inline SchnetOperands operandsOf(const SchnetOptions& options) {
   return options.techniques.weights16 ? SchnetOperands::float16Channel : options.operands;
